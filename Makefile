@@ -1,0 +1,45 @@
+# Everything a person or CI does here, a line or two each. `make help` lists it.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+CHECKPOINT := model_repository/emotion/1/checkpoint
+# A source of torch beside PyPI, whose torch brings gigabytes of CUDA: for instance that of
+# PyTorch's CPU wheels.
+PIP_INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup prepare demo serve test check format clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(INSTALLED)  ## make .venv with everything in it (TORCH_INDEX=<url>: another source for torch)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_INDEX) -c constraints.txt -e '.[dev]'
+	@touch $@
+
+prepare: $(CHECKPOINT)/config.json  ## build the served checkpoint from the shipped adapter
+
+$(CHECKPOINT)/config.json: $(INSTALLED) checkpoints/emotion-minilm/adapter_model.safetensors
+	$(BIN)/python scripts/prepare_model.py
+
+demo: prepare  ## start Triton, ask it the emotion of a dozen lyrics, stop
+	$(BIN)/python scripts/demo.py
+
+serve: prepare  ## serve on 127.0.0.1:8001 (gRPC) and :8000 (HTTP) until Ctrl-C
+	$(BIN)/python scripts/serve.py
+
+test: prepare  ## unit tests and end-to-end tests on a real Triton
+	$(BIN)/pytest
+
+check: $(INSTALLED)  ## lint, format, types
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: $(INSTALLED)  ## mend what ruff can mend
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+clean:  ## remove .venv, the prepared checkpoint and caches
+	rm -rf .venv $(CHECKPOINT) *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

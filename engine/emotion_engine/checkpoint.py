@@ -1,0 +1,124 @@
+"""A prepared checkpoint folder, as far as it can be read without torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emotion_engine.errors import CheckpointError
+
+REVISION_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+PROBLEM_TYPES = ("single_label_classification", "multi_label_classification")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint folder says about itself.
+
+    Attributes:
+        folder: the folder.
+        labels: label names in the order of the logits.
+        max_length: most tokens a row may have, special tokens included.
+        problem_type: "single_label_classification" (softmax) or "multi_label_classification"
+            (sigmoid).
+        vocab_size: token ids are below this.
+        revision: 64 hex digits that name these weights, this tokenizer and these labels.
+    """
+
+    folder: Path
+    labels: tuple[str, ...]
+    max_length: int
+    problem_type: str
+    vocab_size: int
+    revision: str
+
+    def tokenizer_json(self) -> str:
+        """Returns the tokenizer as one JSON document, without padding and truncation."""
+        return (self.folder / "tokenizer.json").read_text(encoding="utf-8")
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Reads a folder written by scripts/prepare_model.py.
+
+    Raises:
+        CheckpointError: a file is missing or unreadable, there is no `id2label`, or the
+            checkpoint is no classifier.
+    """
+    for name in REVISION_FILES:
+        if not (folder / name).is_file():
+            raise CheckpointError(
+                f"checkpoint file {name} is missing; run scripts/prepare_model.py"
+            )
+    config = _read_json(folder / "config.json")
+    tokenizer_config = _read_json(folder / "tokenizer_config.json")
+    return Checkpoint(
+        folder=folder,
+        labels=read_labels(config),
+        max_length=_read_count(tokenizer_config, "model_max_length"),
+        problem_type=read_problem_type(config),
+        vocab_size=_read_count(config, "vocab_size"),
+        revision=compute_revision(folder),
+    )
+
+
+def compute_revision(folder: Path) -> str:
+    """Returns the sha256 over the sorted names and bytes of the four files of REVISION_FILES.
+
+    The same in a shell, inside the folder:
+    `for f in config.json model.safetensors tokenizer.json tokenizer_config.json;
+    do printf %s $f; cat $f; done | sha256sum`.
+    """
+    digest = hashlib.sha256()
+    for name in REVISION_FILES:
+        digest.update(name.encode())
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()
+
+
+def read_labels(config: dict[str, Any]) -> tuple[str, ...]:
+    """Returns the labels of a config.json in the order of the logits.
+
+    Raises:
+        CheckpointError: there is no `id2label`, or its keys are not 0, 1, 2, ...
+    """
+    id2label = config.get("id2label")
+    if not id2label:
+        raise CheckpointError(
+            "config.json has no id2label; the label names must come from the model"
+        )
+    by_id = {int(key): str(label) for key, label in id2label.items()}
+    if sorted(by_id) != list(range(len(by_id))):
+        raise CheckpointError(f"id2label has the keys {sorted(by_id)}; they must be 0, 1, 2, ...")
+    return tuple(by_id[i] for i in range(len(by_id)))
+
+
+def read_problem_type(config: dict[str, Any]) -> str:
+    """Returns the `problem_type` of a config.json, single-label where it says none.
+
+    Raises:
+        CheckpointError: the model is a regression, which has no label to return.
+    """
+    problem_type = config.get("problem_type") or "single_label_classification"
+    if problem_type not in PROBLEM_TYPES:
+        raise CheckpointError(
+            f"problem_type is {problem_type!r}; it must be one of {', '.join(PROBLEM_TYPES)}"
+        )
+    return str(problem_type)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path.name} is no JSON; run scripts/prepare_model.py") from error
+    return document
+
+
+def _read_count(config: dict[str, Any], name: str) -> int:
+    value = config.get(name)
+    if not isinstance(value, int) or value < 1:
+        raise CheckpointError(f"{name} is {value!r}; it must be a whole number of 1 or more")
+    return value

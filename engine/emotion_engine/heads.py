@@ -1,0 +1,138 @@
+"""The classification heads, cut off their base models.
+
+The stock heads pool position 0 of a batch row. In a packed stream every text has its own first
+position, so base and head are called apart: the base on the stream, the head on one vector a text.
+Heads stay in float32 whatever the base computes in: they cost next to nothing, and their rounding
+would go straight into the logits. Each class takes its modules out of the stock model, whose code
+for the architecture is named beside it (transformers 5).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from emotion_engine.packing import PackedBatch
+
+
+class PackedHead(nn.Module):
+    """Base of all heads: pools the first token of each row, then `classify`.
+
+    Attributes:
+        base: the stock model without its head.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.config = model.config
+
+    def pool(self, hidden: torch.Tensor, cu_seqlens: torch.Tensor) -> torch.Tensor:
+        """Returns one vector a row.
+
+        Args:
+            hidden: (num_computed_tokens, hidden_size), what the base returned.
+            cu_seqlens: (num_rows + 1,) int64.
+
+        Returns:
+            (num_rows, hidden_size) float32.
+        """
+        return hidden[cu_seqlens[:-1]].float()
+
+    def classify(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Returns logits, (num_rows, num_labels) float32, for (num_rows, hidden_size) float32."""
+        raise NotImplementedError
+
+    def positions(self, batch: PackedBatch) -> NDArray[np.int64]:
+        """Returns the position ids of the stream, (num_computed_tokens,) int64."""
+        return batch.positions()
+
+    def forward(self, hidden: torch.Tensor, cu_seqlens: torch.Tensor) -> torch.Tensor:
+        """Returns logits, (num_rows, num_labels) float32."""
+        return self.classify(self.pool(hidden, cu_seqlens))
+
+
+class BertHead(PackedHead):
+    """`BertForSequenceClassification`: tanh pooler of the base, then one linear layer."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(model)
+        self.pooler, model.base_model.pooler = model.base_model.pooler, None
+        self.classifier = model.classifier
+
+    def classify(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Returns logits; see `PackedHead.classify`."""
+        logits: torch.Tensor = self.classifier(self.pooler(pooled.unsqueeze(1)))
+        return logits
+
+
+class DistilBertHead(PackedHead):
+    """`DistilBertForSequenceClassification`: linear, ReLU, linear."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(model)
+        self.pre_classifier, self.classifier = model.pre_classifier, model.classifier
+
+    def classify(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Returns logits; see `PackedHead.classify`."""
+        logits: torch.Tensor = self.classifier(torch.relu(self.pre_classifier(pooled)))
+        return logits
+
+
+class RobertaHead(PackedHead):
+    """`RobertaForSequenceClassification` and XLM-RoBERTa's: a head that pools by itself."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(model)
+        self.classifier = model.classifier
+
+    def classify(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Returns logits; see `PackedHead.classify`."""
+        logits: torch.Tensor = self.classifier(pooled.unsqueeze(1))
+        return logits
+
+    def positions(self, batch: PackedBatch) -> NDArray[np.int64]:
+        """Returns RoBERTa's position ids: they begin after the padding id and skip it.
+
+        A text may itself hold the padding token ("<pad>"); the stock model gives it the padding
+        position and does not count it, so neither does this.
+        """
+        padding_id = self.config.pad_token_id
+        is_counted = batch.input_ids[: batch.num_tokens] != padding_id
+        num_counted = np.concatenate([[0], np.cumsum(is_counted)])  # before each token
+        before_row = np.repeat(num_counted[batch.cu_seqlens[:-1]], batch.row_lens)
+        positions = np.full(batch.num_computed_tokens, padding_id, dtype=np.int64)
+        positions[: batch.num_tokens] += (num_counted[1:] - before_row) * is_counted
+        return positions
+
+
+class ModernBertHead(PackedHead):
+    """`ModernBertForSequenceClassification`: first token or mean, then its prediction head."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(model)
+        self.head, self.classifier = model.head, model.classifier
+
+    def pool(self, hidden: torch.Tensor, cu_seqlens: torch.Tensor) -> torch.Tensor:
+        """Returns one vector a row; see `PackedHead.pool`."""
+        if self.config.classifier_pooling == "cls":
+            return super().pool(hidden, cu_seqlens)
+        return torch.segment_reduce(hidden[: cu_seqlens[-1]].float(), "mean", offsets=cu_seqlens)
+
+    def classify(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Returns logits; see `PackedHead.classify`."""
+        logits: torch.Tensor = self.classifier(self.head(pooled))
+        return logits
+
+
+PACKED_HEADS: dict[str, type[PackedHead]] = {
+    "bert": BertHead,
+    "distilbert": DistilBertHead,
+    "roberta": RobertaHead,
+    "xlm-roberta": RobertaHead,
+    "modernbert": ModernBertHead,
+}
+"""`model_type` of config.json to head: the architectures that run packed."""

@@ -1,0 +1,107 @@
+"""Rows laid end to end in one token stream, so that no padding is computed.
+
+The idea is that of flash-attention's variable-length batches: one stream of tokens and the offsets
+`cu_seqlens` at which its rows begin and end.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+SMALLEST_SIZE = 16
+SIZES_PER_OCTAVE = 8
+
+
+@dataclass(frozen=True)
+class PackedBatch:
+    """The rows of one forward pass, shortest first.
+
+    Attributes:
+        rows: (num_rows,) int64, where each row stood in the list that was packed.
+        input_ids: (num_computed_tokens,) int64, all rows laid end to end, then filler.
+        cu_seqlens: (num_rows + 1,) int64, row i is `input_ids[cu_seqlens[i]:cu_seqlens[i + 1]]`.
+    """
+
+    rows: NDArray[np.int64]
+    input_ids: NDArray[np.int64]
+    cu_seqlens: NDArray[np.int64]
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
+    @property
+    def num_tokens(self) -> int:
+        """Number of real tokens."""
+        return int(self.cu_seqlens[-1])
+
+    @property
+    def num_computed_tokens(self) -> int:
+        """Number of tokens with the filler that rounds up to a warmed size."""
+        return len(self.input_ids)
+
+    @property
+    def row_lens(self) -> NDArray[np.int64]:
+        """(num_rows,) int64, tokens of each row."""
+        return np.diff(self.cu_seqlens)
+
+    def positions(self) -> NDArray[np.int64]:
+        """Returns (num_computed_tokens,) int64, each token's place in its row, 0 for filler."""
+        positions = np.zeros(self.num_computed_tokens, dtype=np.int64)
+        starts = np.repeat(self.cu_seqlens[:-1], self.row_lens)
+        positions[: self.num_tokens] = np.arange(self.num_tokens) - starts
+        return positions
+
+
+@lru_cache
+def token_sizes(max_batch_tokens: int) -> tuple[int, ...]:
+    """Returns the token counts that forwards are rounded up to, ascending.
+
+    oneDNN and CUDA libraries prepare a kernel for each new matrix shape, which can take a request
+    hundreds of milliseconds; a fixed set of sizes is prepared before the first request. Multiples
+    of 16 up to 128, then eight sizes between a power of two and the next: rounding adds 4 % on
+    average and never more than 12.5 %.
+    """
+    sizes, size = [], SMALLEST_SIZE
+    while size < max_batch_tokens:
+        sizes.append(size)
+        octave = 1 << (size.bit_length() - 1)
+        size += max(SMALLEST_SIZE, octave // SIZES_PER_OCTAVE)
+    return (*sizes, max_batch_tokens)
+
+
+def pack(rows: Sequence[NDArray[np.int64]], *, max_batch_tokens: int) -> Iterator[PackedBatch]:
+    """Packs rows into as few forwards as the token budget allows.
+
+    Args:
+        rows: for each row its ids, (row_len,) int64, none longer than `max_batch_tokens`.
+        max_batch_tokens: most tokens of one forward pass.
+    """
+    by_length = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    batch: list[int] = []
+    num_tokens = 0
+    for i in by_length:
+        if batch and num_tokens + len(rows[i]) > max_batch_tokens:
+            yield _lay_out(rows, batch, max_batch_tokens=max_batch_tokens)
+            batch, num_tokens = [], 0
+        batch.append(i)
+        num_tokens += len(rows[i])
+    if batch:
+        yield _lay_out(rows, batch, max_batch_tokens=max_batch_tokens)
+
+
+def _lay_out(
+    rows: Sequence[NDArray[np.int64]], chosen: Sequence[int], *, max_batch_tokens: int
+) -> PackedBatch:
+    cu_seqlens = np.cumsum([0, *(len(rows[i]) for i in chosen)], dtype=np.int64)
+    sizes = token_sizes(max_batch_tokens)
+    input_ids = np.zeros(sizes[bisect_left(sizes, cu_seqlens[-1])], dtype=np.int64)
+    np.concatenate([rows[i] for i in chosen], out=input_ids[: cu_seqlens[-1]])
+    return PackedBatch(np.array(chosen, dtype=np.int64), input_ids, cu_seqlens)

@@ -1,0 +1,64 @@
+"""The engine's tunables, as config.pbtxt gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from emotion_engine.errors import SettingsError
+
+DTYPES = ("auto", "bfloat16", "float32")
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """The `parameters` of the model `emotion`.
+
+    Attributes:
+        checkpoint: checkpoint folder, relative to the version folder.
+        dtype: "bfloat16", "float32", or "auto": bfloat16 where the device has it in hardware.
+        max_batch_tokens: most tokens a forward pass may compute; larger batches take several. 0
+            takes 2,048 on a CPU, where more is not faster, and 16,384 on a GPU.
+        num_threads: CPU threads of a forward pass; 0 takes torch's choice, one a core.
+    """
+
+    checkpoint: str = "checkpoint"
+    dtype: str = "auto"
+    max_batch_tokens: int = 0
+    num_threads: int = 0
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise SettingsError(f"dtype is {self.dtype!r}; choose one of {', '.join(DTYPES)}")
+        for name in ("max_batch_tokens", "num_threads"):
+            if getattr(self, name) < 0:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it must be 0 or more")
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, str]) -> EngineSettings:
+        """Reads settings from strings.
+
+        Args:
+            parameters: name to value, both as they stand in config.pbtxt.
+
+        Raises:
+            SettingsError: a name is unknown, or a value is not of its type or out of range.
+        """
+        known = {field.name: field.type for field in fields(cls)}
+        unknown = sorted(set(parameters) - set(known))
+        if unknown:
+            raise SettingsError(f"unknown parameter {unknown[0]!r}; known are {', '.join(known)}")
+        values: dict[str, Any] = {
+            name: _parse(name, text, kind=known[name]) for name, text in parameters.items()
+        }
+        return cls(**values)
+
+
+def _parse(name: str, text: str, *, kind: object) -> str | int:
+    if kind != "int":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise SettingsError(f"{name} is {text!r}; it must be a whole number") from None

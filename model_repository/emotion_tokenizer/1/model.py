@@ -1,0 +1,99 @@
+"""Triton shell of the tokenizer: text in, token ids out."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+from emotion_client.protocol import MAX_TEXT_BYTES
+from emotion_client.tokenizer import Encoding, TextTokenizer
+from emotion_engine.checkpoint import read_checkpoint
+from emotion_engine.errors import InvalidRequest
+
+FAILED = "the tokenizer failed on this request; the server's log says where"
+
+
+class TritonPythonModel:
+    """The model `emotion_tokenizer`."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Loads the tokenizer."""
+        parameters = json.loads(args["model_config"])["parameters"]
+        here = Path(args["model_repository"]) / args["model_version"]
+        checkpoint = read_checkpoint(here / parameters["checkpoint"]["string_value"])
+        self.tokenizer = TextTokenizer(
+            checkpoint.tokenizer_json(), max_length=checkpoint.max_length
+        )
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Answers each request; a bad one gets its error and leaves the others alone."""
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request: Any) -> Any:
+        try:
+            texts = read_texts(pb_utils.get_input_tensor_by_name(request, "text").as_numpy())
+            outputs = lay_out(self.tokenizer.encode(texts))
+            tensors = [pb_utils.Tensor(name, array) for name, array in outputs.items()]
+            return pb_utils.InferenceResponse(output_tensors=tensors)
+        except InvalidRequest as error:
+            return refuse(str(error), code=pb_utils.TritonError.INVALID_ARG)
+        except Exception as error:
+            log_without_message(error)
+            return refuse(FAILED, code=pb_utils.TritonError.INTERNAL)
+
+
+def read_texts(values: np.ndarray) -> list[str]:
+    """Decodes the input `text`.
+
+    Args:
+        values: (rows, 1) object, each an UTF-8 byte string.
+
+    Raises:
+        InvalidRequest: a row is not UTF-8 or too large; names the row, never the text.
+    """
+    texts = []
+    for row, value in enumerate(values.ravel()):
+        if len(value) > MAX_TEXT_BYTES:
+            raise InvalidRequest(
+                f"row {row}: text has {len(value)} bytes; limit is {MAX_TEXT_BYTES}",
+                reason="too_large",
+            )
+        try:
+            texts.append(value.decode())
+        except UnicodeDecodeError as error:
+            raise InvalidRequest(
+                f"row {row}: text is not UTF-8 at byte {error.start}; send it as UTF-8",
+                reason="not_utf8",
+            ) from None
+    return texts
+
+
+def lay_out(encodings: list[Encoding]) -> dict[str, np.ndarray]:
+    """Returns the outputs of one request: a right-padded rectangle and its lengths."""
+    row_lens = np.array([[len(encoding.input_ids)] for encoding in encodings])  # (rows, 1)
+    mask = np.arange(row_lens.max()) < row_lens  # (rows, longest)
+    ids = np.zeros(mask.shape, dtype=np.int64)
+    ids[mask] = np.concatenate([encoding.input_ids for encoding in encodings])
+    return {
+        "input_ids": ids,
+        "attention_mask": mask.astype(np.int64),
+        "num_tokens": np.array([[encoding.num_tokens] for encoding in encodings], dtype=np.int32),
+        "truncated": np.array([[encoding.truncated] for encoding in encodings], dtype=bool),
+    }
+
+
+def refuse(sentence: str, *, code: int) -> Any:
+    """Returns an error response."""
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(sentence, code))
+
+
+def log_without_message(error: Exception) -> None:
+    """Logs where an exception came from, but not its message, which may quote the text."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    pb_utils.Logger.log_error(
+        f"{frames}{type(error).__name__} (message left out: it may hold text)"
+    )

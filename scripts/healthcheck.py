@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""Asks a running server for real answers and says whether it is healthy (exit code 0 or 1).
+
+Triton's own health endpoints still answer 200 after the process of a Python model died, so this
+sends one text through emotion_text, which needs emotion_tokenizer and emotion, and asks
+emotion_info.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import numpy as np
+from emotion_client.client import DEFAULT_URL
+from emotion_client.errors import EmotionError, translate
+from tritonclient.grpc import InferenceServerClient, InferInput
+from tritonclient.utils import InferenceServerException
+
+PROBE_TEXT = "la la la"
+DEFAULT_TIMEOUT_S = 5.0
+
+
+def main() -> int:
+    """Runs the command; returns its exit code."""
+    args = parse_args()
+    try:
+        with InferenceServerClient(args.url) as server:
+            check(server, url=args.url, timeout_s=args.timeout)
+    except EmotionError as error:
+        print(f"healthcheck: {error}", file=sys.stderr)
+        return 1
+    print(f"healthcheck: {args.url} answers")
+    return 0
+
+
+def parse_args() -> argparse.Namespace:
+    """Parses the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--url", default=DEFAULT_URL, metavar="HOST:PORT", help="gRPC (%(default)s)"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=DEFAULT_TIMEOUT_S,
+        metavar="SECONDS",
+        help="for each of the two questions (%(default)s)",
+    )
+    return parser.parse_args()
+
+
+def check(server: InferenceServerClient, *, url: str, timeout_s: float) -> None:
+    """Asks every model of the deployment for a real answer.
+
+    Args:
+        server: a connection to the server.
+        url: its "host:port", for messages.
+        timeout_s: seconds to wait for each of the two answers.
+
+    Raises:
+        EmotionError: one of the models does not answer; the subclass says in which way.
+    """
+    text = InferInput("text", [1, 1], "BYTES")
+    text.set_data_from_numpy(np.array([[PROBE_TEXT.encode()]], dtype=object))
+    try:
+        server.infer("emotion_text", [text], client_timeout=timeout_s)
+        server.infer("emotion_info", [], client_timeout=timeout_s)
+    except InferenceServerException as error:
+        raise translate(error, url=url) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,312 @@
+#!/usr/bin/env python3
+"""Builds the checkpoint that Triton serves: an ordinary Hugging Face folder, checked before use.
+
+Without options it merges the shipped adapter into its base model. With --model it takes any
+sequence classifier, from a folder or from the Hugging Face hub.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from base_model import BaseModelError, default_base
+
+ROOT = Path(__file__).resolve().parents[1]
+ADAPTER = ROOT / "checkpoints" / "emotion-minilm"
+TARGET = ROOT / "model_repository" / "emotion" / "1" / "checkpoint"
+DEFAULT_MAX_LENGTH = 128
+TOLERANCE = 1e-4
+
+# What the prepared checkpoint must read and classify as its source does.
+PROBES = (
+    "",
+    "I danced all night and the stars danced too",
+    "HELLO Darkness\tmy  old\nfriend, Ünïcödé naïve façade",
+    "Слёзы капают на письмо",
+    "夜の海はとても静かだ",
+    "🎸🔥 la la la 🎶 <pad> [MASK] </s>",
+    "rain on the window and " * 200,
+)
+
+
+class PrepareError(Exception):
+    """The checkpoint cannot be served; the message says why and what to do."""
+
+
+def main() -> int:
+    """Runs the command; returns its exit code."""
+    args = parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as at Ctrl-C
+    try:
+        prepare(args.model, target=args.output, revision=args.revision, max_length=args.max_length)
+    except KeyboardInterrupt:
+        print("stopped; the checkpoint is as it was")
+        return 0
+    except (PrepareError, BaseModelError) as error:
+        print(f"prepare_model: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def parse_args() -> argparse.Namespace:
+    """Parses the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument(
+        "--model",
+        metavar="FOLDER|HUB_ID",
+        help="a sequence classifier with safetensors weights, for instance "
+        "bhadresh-savani/bert-base-uncased-emotion (default: the shipped adapter on its base)",
+    )
+    parser.add_argument("--revision", help="commit, tag or branch of a hub model")
+    parser.add_argument(
+        "--max-length",
+        type=int,
+        metavar="TOKENS",
+        help=f"most tokens of a text, special tokens included (default: {DEFAULT_MAX_LENGTH})",
+    )
+    parser.add_argument(
+        "--output", type=Path, default=TARGET, metavar="FOLDER", help="where to write (%(default)s)"
+    )
+    return parser.parse_args()
+
+
+def prepare(
+    model: str | None,
+    *,
+    target: Path,
+    revision: str | None = None,
+    max_length: int | None = None,
+) -> None:
+    """Writes a checkpoint folder, and puts it in place only when it is complete and checked.
+
+    Args:
+        model: folder or hub id; None takes the shipped adapter.
+        target: the folder to write; an older one there is replaced.
+        revision: commit, tag or branch of a hub model.
+        max_length: most tokens of a text; None takes 128.
+
+    Raises:
+        PrepareError: the model cannot be served.
+        BaseModelError: the base of the shipped adapter is missing or altered.
+    """
+    silence_transformers()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".checkpoint-") as scratch:
+        new = Path(scratch) / "new"
+        say(f"loading {model or 'the shipped adapter and its base'}")
+        source, tokenizer = (
+            load_adapter() if model is None else load_model(model, revision=revision)
+        )
+        write_checkpoint(
+            source, tokenizer, folder=new, max_length=choose_max_length(max_length, source=source)
+        )
+        say("comparing the written checkpoint with its source")
+        check_tokenizer(new, tokenizer=tokenizer)
+        check_predictions(new, source=source, tokenizer=tokenizer)
+        swap(new, target=target, old=Path(scratch) / "old")
+    say(f"wrote {target}")
+
+
+def load_adapter() -> tuple[Any, Any]:
+    """Returns model and tokenizer of the shipped adapter, merged into its base."""
+    from peft import PeftModel
+    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+
+    base = default_base()
+    config = AutoConfig.from_pretrained(ADAPTER, local_files_only=True)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        base, config=config, local_files_only=True, use_safetensors=True
+    )
+    merged = PeftModel.from_pretrained(model, str(ADAPTER)).merge_and_unload()
+    return merged.eval(), AutoTokenizer.from_pretrained(base, local_files_only=True)
+
+
+def load_model(model: str, *, revision: str | None) -> tuple[Any, Any]:
+    """Returns model and tokenizer of a folder or hub id: safetensors only, no remote code.
+
+    Raises:
+        PrepareError: it cannot be fetched, has no safetensors, lacks weights or label names, or
+            is a regression.
+    """
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    source: dict[str, Any] = {
+        "pretrained_model_name_or_path": model,
+        "local_files_only": Path(model).is_dir(),
+        "trust_remote_code": False,
+        **({"revision": revision} if revision else {}),
+    }
+    check_config(source)
+    try:
+        network, loading = AutoModelForSequenceClassification.from_pretrained(
+            **source, use_safetensors=True, output_loading_info=True
+        )
+        tokenizer = AutoTokenizer.from_pretrained(**source)
+    except (OSError, ValueError) as error:
+        raise PrepareError(f"cannot load {model}: {first_line(error)}") from error
+    if loading["missing_keys"]:
+        raise PrepareError(
+            f"{model} lacks the weights {sorted(loading['missing_keys'])[0]}: it is no sequence "
+            "classifier; fine-tune it first (scripts/train.py)"
+        )
+    return network.eval(), tokenizer
+
+
+def check_config(source: dict[str, Any]) -> None:
+    """Refuses a source whose config.json names no labels or is a regression.
+
+    transformers would make up the names LABEL_0, LABEL_1, so the file itself is read.
+    """
+    from emotion_engine.checkpoint import read_labels, read_problem_type
+    from emotion_engine.errors import CheckpointError
+    from transformers import PretrainedConfig
+
+    model = source["pretrained_model_name_or_path"]
+    try:
+        config, _ = PretrainedConfig.get_config_dict(**source)
+    except (OSError, ValueError) as error:
+        raise PrepareError(f"cannot load {model}: {first_line(error)}") from error
+    try:
+        labels, problem_type = read_labels(config), read_problem_type(config)
+    except CheckpointError as error:
+        raise PrepareError(f"{model} cannot be served: {error}") from error
+    if len(labels) == 1 and problem_type == "single_label_classification":
+        raise PrepareError(
+            f"{model} has the one label {labels[0]!r}: it is a regression; give a classifier"
+        )
+
+
+def choose_max_length(wanted: int | None, *, source: Any) -> int:
+    """Returns the most tokens of a text.
+
+    Raises:
+        PrepareError: the model has fewer positions than that.
+    """
+    limit = count_positions(source.config)
+    max_length = min(DEFAULT_MAX_LENGTH, limit) if wanted is None else wanted
+    if not 3 <= max_length <= limit:
+        raise PrepareError(f"--max-length is {max_length}; this model takes 3 to {limit}")
+    return max_length
+
+
+def count_positions(config: Any) -> int:
+    """Returns how many tokens a model can place; RoBERTa's first positions are never used."""
+    num_positions = int(getattr(config, "max_position_embeddings", 0) or sys.maxsize)
+    if config.model_type in ("roberta", "xlm-roberta"):
+        num_positions -= int(config.pad_token_id) + 1
+    return num_positions
+
+
+def write_checkpoint(source: Any, tokenizer: Any, *, folder: Path, max_length: int) -> None:
+    """Writes weights, config, tokenizer and labels.txt.
+
+    tokenizer.json is AutoTokenizer's own backend without padding and truncation: the file of a
+    source may pad, may truncate, or may not exist (vocab.txt alone).
+    """
+    from tokenizers import Tokenizer
+
+    if not getattr(tokenizer, "is_fast", False):
+        raise PrepareError(
+            f"{type(tokenizer).__name__} is no fast tokenizer; convert it to a tokenizer.json first"
+        )
+    if tokenizer.truncation_side != "right":
+        raise PrepareError(
+            f"truncation_side is {tokenizer.truncation_side!r}; only right is served"
+        )
+    source.config.id2label = {int(key): label for key, label in source.config.id2label.items()}
+    source.save_pretrained(folder, max_shard_size="100GB")
+    tokenizer.model_max_length = max_length
+    for key in ("is_local", "local_files_only", "trust_remote_code"):
+        tokenizer.init_kwargs.pop(key, None)  # how it was loaded here is no property of it
+    tokenizer.save_pretrained(folder)
+    backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    backend.no_padding()
+    backend.no_truncation()
+    backend.save(str(folder / "tokenizer.json"))
+    labels = [source.config.id2label[i] for i in range(source.config.num_labels)]
+    (folder / "labels.txt").write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
+    (folder / "model.safetensors").chmod(
+        0o644
+    )  # written for its owner alone; Triton may be another
+
+
+def check_tokenizer(folder: Path, *, tokenizer: Any) -> None:
+    """Compares the written tokenizer with AutoTokenizer, token by token."""
+    from emotion_client.tokenizer import TextTokenizer
+    from emotion_engine.checkpoint import read_checkpoint
+
+    checkpoint = read_checkpoint(folder)
+    written = TextTokenizer(checkpoint.tokenizer_json(), max_length=checkpoint.max_length)
+    for i, (text, encoding) in enumerate(zip(PROBES, written.encode(PROBES), strict=True)):
+        expected = tokenizer(text, truncation=True, max_length=checkpoint.max_length)["input_ids"]
+        if encoding.input_ids != expected:
+            raise PrepareError(
+                f"the written tokenizer.json reads probe {i} as {encoding.input_ids[:8]}..., "
+                f"AutoTokenizer as {expected[:8]}...; please report this model"
+            )
+
+
+def check_predictions(folder: Path, *, source: Any, tokenizer: Any) -> None:
+    """Compares the engine on the written folder with plain transformers on the source, in fp32."""
+    import numpy as np
+    import torch
+    from emotion_engine.checkpoint import read_checkpoint
+    from emotion_engine.classifier import Classifier
+    from emotion_engine.settings import EngineSettings
+
+    checkpoint = read_checkpoint(folder)
+    settings = EngineSettings(dtype="float32", max_batch_tokens=8 * checkpoint.max_length)
+    inputs = [
+        tokenizer(text, truncation=True, max_length=checkpoint.max_length, return_tensors="pt")
+        for text in PROBES
+    ]
+    with torch.inference_mode():
+        logits = torch.cat([source.float()(**each).logits for each in inputs])
+    is_multi_label = checkpoint.problem_type == "multi_label_classification"
+    expected = (logits.sigmoid() if is_multi_label else logits.softmax(dim=1)).numpy()
+    classifier = Classifier.load(checkpoint, settings=settings)
+    answer = classifier.predict([each["input_ids"][0].numpy() for each in inputs]).probabilities
+    worst = float(np.abs(answer - expected).max())
+    if not worst <= TOLERANCE:
+        raise PrepareError(
+            f"the written checkpoint differs from its source by {worst:.2g}; limit is {TOLERANCE}"
+        )
+
+
+def swap(new: Path, *, target: Path, old: Path) -> None:
+    """Puts the new folder in the target's place; on an interruption the old one stays."""
+    if target.exists():
+        target.rename(old)
+    try:
+        new.rename(target)
+    except BaseException:
+        if old.exists():
+            old.rename(target)
+        raise
+
+
+def first_line(error: Exception) -> str:
+    """Returns the first line of an error's message."""
+    return str(error).strip().split("\n")[0]
+
+
+def silence_transformers() -> None:
+    """Keeps loading bars and advice off the terminal; errors still come."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def say(line: str) -> None:
+    """Prints one line of progress."""
+    print(f"prepare_model: {line}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,291 @@
+"""A running Triton Inference Server, from ready to gone without a trace.
+
+`TritonServer` is the one way in which serve.py, demo.py and the tests run Triton; which binary it
+runs is the affair of `triton_binary`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from emotion_client.errors import EmotionError
+from emotion_client.errors import ServerError as InferenceFailed
+from healthcheck import check
+from triton_binary import BinaryError, find_triton
+from tritonclient.grpc import InferenceServerClient
+
+START_TIMEOUT_S = 300.0
+REPORT_INTERVAL_S = 5.0
+EXIT_TIMEOUT_S = 15  # Triton waits this long for requests in flight
+KILL_AFTER_S = EXIT_TIMEOUT_S + 5.0
+BROKEN_KILL_AFTER_S = 2.0
+NUM_KEPT_LINES = 200
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108, where Triton puts it
+TRITON_LINE = re.compile(r"([IWEF])\d{4} ")
+# Logged as errors at every start on a machine without a GPU, where nothing is wrong.
+HARMLESS_WITHOUT_GPU = (
+    "CudaDriverHelper has not been initialized",
+    "CUDA driver version is insufficient",
+)
+GPU_DEVICE = Path("/dev/nvidiactl")
+
+
+class ServerError(Exception):
+    """Triton cannot start, or it died; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens.
+
+    Attributes:
+        host: address to bind; 127.0.0.1 is reachable from this machine alone.
+        http_port: HTTP; 0 takes a free one, as for the others.
+        grpc_port: gRPC.
+        metrics_port: Prometheus metrics.
+    """
+
+    host: str = "127.0.0.1"
+    http_port: int = 8000
+    grpc_port: int = 8001
+    metrics_port: int = 8002
+
+    @property
+    def url(self) -> str:
+        """The gRPC address as clients on this machine write it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
+        return f"{host}:{self.grpc_port}"
+
+
+@dataclass
+class TritonServer:
+    """A running Triton, as a context manager: ready inside, gone without a trace outside.
+
+    Args:
+        repository: the model repository to serve.
+        address: where to listen.
+        is_verbose: forward all of Triton's log to standard error, not only errors.
+        report: gets a line of progress every few seconds while Triton starts.
+
+    Raises:
+        ServerError: at the start, when it cannot become ready.
+
+    Example:
+        >>> with TritonServer(Path("model_repository")) as server:  # doctest: +SKIP
+        ...     print(server.address.url)
+    """
+
+    repository: Path
+    address: Address = field(default=Address(), kw_only=True)
+    is_verbose: bool = field(default=False, kw_only=True)
+    report: Callable[[str], None] = field(default=lambda _: None, kw_only=True)
+
+    def __enter__(self) -> TritonServer:
+        check_repository(self.repository)
+        self.address = claim_ports(self.address)
+        self._prefix = f"emotion-{uuid.uuid4().hex[:12]}-"
+        self._scratch = Path(tempfile.mkdtemp(prefix="emotion-triton-"))
+        self._log = deque[str](maxlen=NUM_KEPT_LINES)
+        self._is_broken = False
+        self._process: subprocess.Popen[str] | None = None
+        try:
+            self._start()
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Process id of Triton; the models' processes are its children."""
+        assert self._process is not None
+        return self._process.pid
+
+    def is_running(self) -> bool:
+        """Returns whether the Triton process is there; says nothing of its health."""
+        return self._process is not None and self._process.poll() is None
+
+    def mark_broken(self) -> None:
+        """Says that a model is dead or hangs, so that `stop` does not wait for its requests."""
+        self._is_broken = True
+
+    def stop(self) -> None:
+        """Stops Triton and removes what it left; a second Ctrl-C skips the wait."""
+        patience_s = BROKEN_KILL_AFTER_S if self._is_broken else KILL_AFTER_S
+        try:
+            if self._process is not None and self.is_running():
+                self._process.send_signal(signal.SIGTERM)
+                self._process.wait(patience_s)
+        except (KeyboardInterrupt, subprocess.TimeoutExpired):
+            pass
+        finally:
+            self._remove_traces()
+
+    def last_error(self) -> str:
+        """Returns the last error that Triton logged, or "" where it logged none."""
+        errors = [line for line in self._log if is_error(line)]
+        return errors[-1].split("] ", 1)[-1].strip().strip('"') if errors else ""
+
+    def _start(self) -> None:
+        try:
+            triton = find_triton(scratch=self._scratch)
+        except BinaryError as error:
+            raise ServerError(str(error)) from error
+        self._process = subprocess.Popen(
+            [*triton.command, *self._options()],
+            env=triton.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # a Ctrl-C in the terminal reaches us alone; we stop Triton
+        )
+        assert self._process.stderr is not None
+        self._log_pipe = self._process.stderr
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+
+    def _options(self) -> list[str]:
+        address = self.address
+        return [
+            f"--model-repository={self.repository}",
+            "--disable-auto-complete-config",
+            f"--backend-config=python,shm-region-prefix-name={self._prefix}",
+            f"--exit-timeout-secs={EXIT_TIMEOUT_S}",
+            f"--http-address={address.host}",
+            f"--grpc-address={address.host}",
+            f"--metrics-address={address.host}",
+            f"--http-port={address.http_port}",
+            f"--grpc-port={address.grpc_port}",
+            f"--metrics-port={address.metrics_port}",
+        ]
+
+    def _read_log(self) -> None:
+        is_shown = self.is_verbose
+        for line in self._log_pipe:
+            self._log.append(line)
+            if TRITON_LINE.match(line):  # other lines belong to the one before
+                is_shown = self.is_verbose or is_error(line)
+            if is_shown:
+                sys.stderr.write(line)
+
+    def _wait_until_ready(self) -> None:
+        start = time.monotonic()
+        next_report_s = REPORT_INTERVAL_S
+        with InferenceServerClient(self.address.url) as server:
+            while (error := self._try(server)) is not None:
+                waited_s = time.monotonic() - start
+                if waited_s > START_TIMEOUT_S:
+                    raise ServerError(f"Triton is not ready after {waited_s:.0f} s: {error}")
+                if waited_s > next_report_s:
+                    self.report(f"the models load and warm up, {waited_s:.0f} s so far")
+                    next_report_s += REPORT_INTERVAL_S
+                time.sleep(0.2)
+
+    def _try(self, server: InferenceServerClient) -> EmotionError | None:
+        if not self.is_running():
+            self._reader.join(1.0)
+            cause = self.last_error() or "it left no message; run it with --verbose"
+            raise ServerError(f"Triton stopped while it started: {cause}")
+        try:
+            check(server, url=self.address.url, timeout_s=5.0)
+        except InferenceFailed as error:
+            raise ServerError(f"Triton runs, but a model fails: {error}") from error
+        except EmotionError as error:
+            return error
+        return None
+
+    def _remove_traces(self) -> None:
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # Triton and the models' processes
+            self._process.wait()
+            self._reader.join()
+            self._log_pipe.close()
+        for path in SHARED_MEMORY.glob(f"{self._prefix}*"):
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def is_error(line: str) -> bool:
+    """Returns whether a line of Triton's log reports an error that matters."""
+    severity = TRITON_LINE.match(line)
+    if severity is None or severity[1] not in "EF":
+        return False
+    return GPU_DEVICE.exists() or not any(phrase in line for phrase in HARMLESS_WITHOUT_GPU)
+
+
+def check_repository(repository: Path) -> None:
+    """Refuses a repository without a prepared checkpoint.
+
+    Raises:
+        ServerError: naming the folder that is missing.
+    """
+    config = repository / "emotion" / "config.pbtxt"
+    if not config.is_file():
+        raise ServerError(f"{config} is missing; give the model repository of this project")
+    checkpoint = repository / "emotion" / "1" / "checkpoint"
+    if not (checkpoint / "config.json").is_file():
+        raise ServerError(f"{checkpoint} is missing; run `make prepare`")
+
+
+def claim_ports(address: Address) -> Address:
+    """Returns the address with every 0 replaced by a free port.
+
+    Raises:
+        ServerError: a port is taken, or the host is none of this machine's.
+    """
+    names = ("http_port", "grpc_port", "metrics_port")
+    wanted = [getattr(address, name) for name in names]
+    repeated = [port for port in wanted if port and wanted.count(port) > 1]
+    if repeated:
+        raise ServerError(
+            f"port {repeated[0]} is given twice; HTTP, gRPC and metrics need one each"
+        )
+    with ExitStack() as stack:
+        ports: dict[str, Any] = {
+            name: _claim(stack, address.host, port, option=f"--{name.replace('_', '-')}")
+            for name, port in zip(names, wanted, strict=True)
+        }
+    return replace(address, **ports)
+
+
+def _claim(stack: ExitStack, host: str, port: int, *, option: str) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = stack.enter_context(socket.socket(family))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Triton does: no TIME_WAIT
+    try:
+        listener.bind((host, port))
+        listener.listen()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ServerError(
+            f"cannot listen on {host}:{port}: {reason}; choose another with {option} or --host"
+        ) from error
+    return int(listener.getsockname()[1])

@@ -47,7 +47,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("stopped; the checkpoint is as it was")
         return 0
-    except (PrepareError, BaseModelError) as error:
+    except (PrepareError, BaseModelError, OSError) as error:
         print(f"prepare_model: {error}", file=sys.stderr)
         return 2
     return 0
@@ -133,6 +133,7 @@ def load_model(model: str, *, revision: str | None) -> tuple[Any, Any]:
         PrepareError: it cannot be fetched, has no safetensors, lacks weights or label names, or
             is a regression.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     source: dict[str, Any] = {
@@ -147,8 +148,13 @@ def load_model(model: str, *, revision: str | None) -> tuple[Any, Any]:
             **source, use_safetensors=True, output_loading_info=True
         )
         tokenizer = AutoTokenizer.from_pretrained(**source)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise PrepareError(f"cannot load {model}: {first_line(error)}") from error
+    except RuntimeError as error:
+        raise PrepareError(
+            f"cannot load {model}: the shapes of its weights are not those of its config.json; "
+            "does id2label have one entry for each label that it was trained on?"
+        ) from error
     if loading["missing_keys"]:
         raise PrepareError(
             f"{model} lacks the weights {sorted(loading['missing_keys'])[0]}: it is no sequence "
@@ -171,6 +177,8 @@ def check_config(source: dict[str, Any]) -> None:
         config, _ = PretrainedConfig.get_config_dict(**source)
     except (OSError, ValueError) as error:
         raise PrepareError(f"cannot load {model}: {first_line(error)}") from error
+    if not config:
+        raise PrepareError(f"cannot load {model}: it has no config.json")
     try:
         labels, problem_type = read_labels(config), read_problem_type(config)
     except CheckpointError as error:
@@ -187,18 +195,23 @@ def choose_max_length(wanted: int | None, *, source: Any) -> int:
     Raises:
         PrepareError: the model has fewer positions than that.
     """
-    limit = count_positions(source.config)
+    limit = count_positions(source)
     max_length = min(DEFAULT_MAX_LENGTH, limit) if wanted is None else wanted
     if not 3 <= max_length <= limit:
         raise PrepareError(f"--max-length is {max_length}; this model takes 3 to {limit}")
     return max_length
 
 
-def count_positions(config: Any) -> int:
-    """Returns how many tokens a model can place; RoBERTa's first positions are never used."""
-    num_positions = int(getattr(config, "max_position_embeddings", 0) or sys.maxsize)
-    if config.model_type in ("roberta", "xlm-roberta"):
-        num_positions -= int(config.pad_token_id) + 1
+def count_positions(source: Any) -> int:
+    """Returns how many tokens a model can place.
+
+    RoBERTa and its kin begin after the position of the padding id.
+    """
+    num_positions = int(getattr(source.config, "max_position_embeddings", 0) or sys.maxsize)
+    for name, module in source.named_modules():
+        padding_id = getattr(module, "padding_idx", None)
+        if name.endswith("position_embeddings") and padding_id is not None:
+            return num_positions - int(padding_id) - 1
     return num_positions
 
 
@@ -213,6 +226,14 @@ def write_checkpoint(source: Any, tokenizer: Any, *, folder: Path, max_length: i
     if not getattr(tokenizer, "is_fast", False):
         raise PrepareError(
             f"{type(tokenizer).__name__} is no fast tokenizer; convert it to a tokenizer.json first"
+        )
+    num_ids = max(tokenizer.get_vocab().values(), default=-1) + 1
+    if num_ids <= len(tokenizer.all_special_ids):
+        raise PrepareError("the model has no tokenizer files; add its tokenizer.json or vocab.txt")
+    if num_ids > source.config.vocab_size:
+        raise PrepareError(
+            f"the tokenizer has {num_ids} token ids, the model {source.config.vocab_size} "
+            "embeddings; they are not of one checkpoint"
         )
     if tokenizer.truncation_side != "right":
         raise PrepareError(
@@ -280,12 +301,12 @@ def check_predictions(folder: Path, *, source: Any, tokenizer: Any) -> None:
 
 def swap(new: Path, *, target: Path, old: Path) -> None:
     """Puts the new folder in the target's place; on an interruption the old one stays."""
-    if target.exists():
-        target.rename(old)
     try:
+        if target.exists():
+            target.rename(old)
         new.rename(target)
     except BaseException:
-        if old.exists():
+        if old.exists() and not target.exists():
             old.rename(target)
         raise
 

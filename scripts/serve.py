@@ -92,8 +92,9 @@ def watch(server: TritonServer) -> int:
             if not server.is_running():
                 print(f"serve: Triton died: {server.last_error()}", file=sys.stderr)
                 return 1
-            before, num_executions = num_executions, count_executions(connection)
-            error = probe(connection, url=server.address.url, is_busy=num_executions > before)
+            count = count_executions(connection)
+            error = probe(connection, url=server.address.url, is_busy=count > num_executions)
+            num_executions = max(num_executions, count)
             num_failures = num_failures + 1 if error else 0
             if error:
                 print(

@@ -115,7 +115,8 @@ def build_environment(*, libraries: list[str] | None = None) -> dict[str, str]:
     """Returns our environment, with this Python first and the model hub out of reach."""
     environment = dict(os.environ)
     # The stub finds the virtual environment through the first python3 of PATH.
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
+    inherited_path = environment.get("PATH", os.defpath)
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), inherited_path])
     environment["HF_HUB_OFFLINE"] = "1"
     if libraries:
         inherited = environment.get("LD_LIBRARY_PATH")

@@ -70,8 +70,8 @@ class Address:
     @property
     def url(self) -> str:
         """The gRPC address as clients on this machine write it."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
-        return f"{host}:{self.grpc_port}"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"[{host}]:{self.grpc_port}" if ":" in host else f"{host}:{self.grpc_port}"
 
 
 @dataclass
@@ -261,6 +261,8 @@ def claim_ports(address: Address) -> Address:
     Raises:
         ServerError: a port is taken, or the host is none of this machine's.
     """
+    if not address.host:
+        raise ServerError("--host is empty; 127.0.0.1 serves this machine alone")
     names = ("http_port", "grpc_port", "metrics_port")
     wanted = [getattr(address, name) for name in names]
     repeated = [port for port in wanted if port and wanted.count(port) > 1]

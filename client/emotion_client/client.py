@@ -10,7 +10,7 @@ from typing import Any
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from emotion_client.errors import DeadlineExceeded, RevisionChanged, translate
+from emotion_client.errors import DeadlineExceeded, RevisionChanged, Unavailable, translate
 from emotion_client.prediction import Prediction
 from emotion_client.protocol import (
     ServerInfo,
@@ -31,7 +31,7 @@ class EmotionClient:
 
     Args:
         url: "host:port" of the server's gRPC port.
-        timeout_s: seconds that one call may take in all.
+        timeout_s: seconds that one call may take in all, above 0.
 
     Example:
         >>> with EmotionClient("127.0.0.1:8001") as client:  # doctest: +SKIP
@@ -39,6 +39,8 @@ class EmotionClient:
     """
 
     def __init__(self, url: str = DEFAULT_URL, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+        if timeout_s <= 0:
+            raise ValueError(f"timeout_s is {timeout_s}; it must be above 0")
         self.url = url
         self.timeout_s = timeout_s
         self._lock = Lock()
@@ -117,6 +119,8 @@ class EmotionClient:
             )
         except InferenceServerException as error:
             raise translate(error, url=self.url) from error
+        except ValueError as error:  # what gRPC raises where another thread called close()
+            raise Unavailable(f"{self.url}: the client was closed during the call") from error
 
     def _connect(self) -> InferenceServerClient:
         with self._lock:

@@ -82,17 +82,22 @@ def read_labels(config: dict[str, Any]) -> tuple[str, ...]:
     """Returns the labels of a config.json in the order of the logits.
 
     Raises:
-        CheckpointError: there is no `id2label`, or its keys are not 0, 1, 2, ...
+        CheckpointError: there is no `id2label`, its keys are not 0, 1, 2, ..., or a label is
+            there twice.
     """
     id2label = config.get("id2label")
-    if not id2label:
+    if not isinstance(id2label, dict) or not id2label:
         raise CheckpointError(
             "config.json has no id2label; the label names must come from the model"
         )
-    by_id = {int(key): str(label) for key, label in id2label.items()}
-    if sorted(by_id) != list(range(len(by_id))):
+    by_id = {str(key): str(label) for key, label in id2label.items()}
+    ids = [str(i) for i in range(len(by_id))]
+    if set(by_id) != set(ids):
         raise CheckpointError(f"id2label has the keys {sorted(by_id)}; they must be 0, 1, 2, ...")
-    return tuple(by_id[i] for i in range(len(by_id)))
+    labels = tuple(by_id[i] for i in ids)
+    if len(set(labels)) < len(labels):
+        raise CheckpointError(f"id2label has a label twice, among {', '.join(labels)}")
+    return labels
 
 
 def read_problem_type(config: dict[str, Any]) -> str:

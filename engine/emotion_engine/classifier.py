@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -123,7 +124,7 @@ class Classifier:
         probabilities = np.full(shape, np.nan, dtype=np.float32)
         failures: dict[int, EngineFailure] = {}
         forwards = []
-        for batch in pack(rows, max_batch_tokens=self.max_batch_tokens):
+        for batch in self._pack(rows):
             for part, result in self._run(batch, rows=rows):
                 if isinstance(result, OutOfMemory):
                     failures.update(dict.fromkeys(part.rows.tolist(), result))
@@ -131,6 +132,9 @@ class Classifier:
                 probabilities[part.rows], forward = result
                 forwards.append(forward)
         return Outcome(probabilities, failures, tuple(forwards))
+
+    def _pack(self, rows: Sequence[NDArray[np.int64]]) -> Iterator[PackedBatch]:
+        return pack(rows, max_batch_tokens=self.max_batch_tokens, is_padded=self.encoder.is_padded)
 
     def _run(
         self, batch: PackedBatch, *, rows: Sequence[NDArray[np.int64]]
@@ -142,18 +146,17 @@ class Classifier:
             return
         for half in np.array_split(batch.rows, 2):
             chosen = [rows[i] for i in half]
-            for part in pack(chosen, max_batch_tokens=self.max_batch_tokens):
+            for part in self._pack(chosen):
                 placed = PackedBatch(half[part.rows], part.input_ids, part.cu_seqlens)
                 yield placed, self._try_forward(placed)
 
     def _try_forward(self, batch: PackedBatch) -> tuple[NDArray[np.float32], Forward] | OutOfMemory:
-        try:
+        with suppress(torch.OutOfMemoryError):
             return self._forward(batch)
-        except torch.OutOfMemoryError:
-            torch.cuda.empty_cache()
-            return OutOfMemory(
-                f"the device has no memory for {batch.num_rows} rows of {batch.num_tokens} tokens"
-            )
+        torch.cuda.empty_cache()  # here, where the exception no longer holds its tensors
+        return OutOfMemory(
+            f"the device has no memory for {batch.num_rows} rows of {batch.num_tokens} tokens"
+        )
 
     def _forward(self, batch: PackedBatch) -> tuple[NDArray[np.float32], Forward]:
         start = perf_counter()

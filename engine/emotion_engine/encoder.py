@@ -23,7 +23,13 @@ from emotion_engine.packing import PackedBatch
 
 
 class Encoder(Protocol):
-    """From a packed batch to logits."""
+    """From a packed batch to logits.
+
+    Attributes:
+        is_padded: whether every row costs as much as the longest of its batch.
+    """
+
+    is_padded: bool
 
     def compute_logits(self, batch: PackedBatch) -> torch.Tensor:
         """Returns (num_rows, num_labels) float32, in the order of the batch."""
@@ -52,6 +58,8 @@ def load_encoder(folder: Path, *, device: torch.device, dtype: torch.dtype) -> E
 class PackedEncoder:
     """Base model on one token stream, head on one vector a row."""
 
+    is_padded = False
+
     def __init__(self, model: Any, *, device: torch.device, dtype: torch.dtype) -> None:
         self.device = device
         self.head = PACKED_HEADS[model.config.model_type](model).to(device)
@@ -79,6 +87,8 @@ class PackedEncoder:
 
 class PaddedEncoder:
     """The stock model on a right-padded rectangle, for architectures that cannot run packed."""
+
+    is_padded = True
 
     def __init__(self, model: Any, *, device: torch.device, dtype: torch.dtype) -> None:
         self.device = device

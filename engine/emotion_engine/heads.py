@@ -20,11 +20,7 @@ from emotion_engine.packing import PackedBatch
 
 
 class PackedHead(nn.Module):
-    """Base of all heads: pools the first token of each row, then `classify`.
-
-    Attributes:
-        base: the stock model without its head.
-    """
+    """Base of all heads: pools the first token of each row, then `classify`."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()

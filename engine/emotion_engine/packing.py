@@ -77,22 +77,27 @@ def token_sizes(max_batch_tokens: int) -> tuple[int, ...]:
     return (*sizes, max_batch_tokens)
 
 
-def pack(rows: Sequence[NDArray[np.int64]], *, max_batch_tokens: int) -> Iterator[PackedBatch]:
-    """Packs rows into as few forwards as the token budget allows.
+def pack(
+    rows: Sequence[NDArray[np.int64]], *, max_batch_tokens: int, is_padded: bool = False
+) -> Iterator[PackedBatch]:
+    """Packs rows into forwards within the token budget, rows of like length together.
 
     Args:
         rows: for each row its ids, (row_len,) int64, none longer than `max_batch_tokens`.
         max_batch_tokens: most tokens of one forward pass.
+        is_padded: count every row as long as the longest of its batch.
     """
     by_length = sorted(range(len(rows)), key=lambda i: len(rows[i]))
     batch: list[int] = []
     num_tokens = 0
     for i in by_length:
-        if batch and num_tokens + len(rows[i]) > max_batch_tokens:
+        # Rows come shortest first, so this one is the longest of the batch.
+        num_with = len(rows[i]) * (len(batch) + 1) if is_padded else num_tokens + len(rows[i])
+        if batch and num_with > max_batch_tokens:
             yield _lay_out(rows, batch, max_batch_tokens=max_batch_tokens)
-            batch, num_tokens = [], 0
+            batch, num_with = [], len(rows[i])
         batch.append(i)
-        num_tokens += len(rows[i])
+        num_tokens = num_with
     if batch:
         yield _lay_out(rows, batch, max_batch_tokens=max_batch_tokens)
 

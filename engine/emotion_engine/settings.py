@@ -16,14 +16,14 @@ class EngineSettings:
     """The `parameters` of the model `emotion`.
 
     Attributes:
-        checkpoint: checkpoint folder, relative to the version folder.
+        checkpoint: checkpoint folder, relative to the model's folder.
         dtype: "bfloat16", "float32", or "auto": bfloat16 where the device has it in hardware.
         max_batch_tokens: most tokens a forward pass may compute; larger batches take several. 0
             takes 2,048 on a CPU, where more is not faster, and 16,384 on a GPU.
         num_threads: CPU threads of a forward pass; 0 takes torch's choice, one a core.
     """
 
-    checkpoint: str = "checkpoint"
+    checkpoint: str = "1/checkpoint"
     dtype: str = "auto"
     max_batch_tokens: int = 0
     num_threads: int = 0

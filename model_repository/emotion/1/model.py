@@ -28,10 +28,9 @@ class TritonPythonModel:
         settings = EngineSettings.from_parameters(
             {name: value["string_value"] for name, value in parameters.items()}
         )
-        here = Path(args["model_repository"], args["model_version"])
         is_gpu = args["model_instance_kind"] == "GPU"
         device = f"cuda:{args['model_instance_device_id']}" if is_gpu else "cpu"
-        self.checkpoint = read_checkpoint(here / settings.checkpoint)
+        self.checkpoint = read_checkpoint(Path(args["model_repository"], settings.checkpoint))
         self.classifier = Classifier.load(self.checkpoint, settings=settings, device=device)
         self.classifier.warm_up()
         self.labels = np.array([label.encode() for label in self.checkpoint.labels], dtype=object)

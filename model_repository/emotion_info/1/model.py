@@ -19,8 +19,8 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         """Reads the checkpoint's facts; every request gets the same ones."""
         parameters = json.loads(args["model_config"])["parameters"]
-        here = Path(args["model_repository"]) / args["model_version"]
-        checkpoint = read_checkpoint(here / parameters["checkpoint"]["string_value"])
+        folder = Path(args["model_repository"], parameters["checkpoint"]["string_value"])
+        checkpoint = read_checkpoint(folder)
         self.facts = collect_facts(checkpoint)
 
     def execute(self, requests: list[Any]) -> list[Any]:

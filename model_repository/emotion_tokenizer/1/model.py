@@ -23,8 +23,8 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         """Loads the tokenizer."""
         parameters = json.loads(args["model_config"])["parameters"]
-        here = Path(args["model_repository"]) / args["model_version"]
-        checkpoint = read_checkpoint(here / parameters["checkpoint"]["string_value"])
+        folder = Path(args["model_repository"], parameters["checkpoint"]["string_value"])
+        checkpoint = read_checkpoint(folder)
         self.tokenizer = TextTokenizer(
             checkpoint.tokenizer_json(), max_length=checkpoint.max_length
         )

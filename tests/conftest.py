@@ -1,0 +1,49 @@
+"""Fixtures of all tests: the real Triton, started once a run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from emotion_client import EmotionClient
+from serve import REPOSITORY
+from triton_server import Address, TritonServer
+from tritonclient.grpc import InferenceServerClient
+
+FREE_PORTS = Address(http_port=0, grpc_port=0, metrics_port=0)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[TritonServer]:
+    """Triton with the default checkpoint, on free ports of 127.0.0.1."""
+    with TritonServer(REPOSITORY, address=FREE_PORTS) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def client(server: TritonServer) -> Iterator[EmotionClient]:
+    with EmotionClient(server.address.url) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="session")
+def triton(server: TritonServer) -> Iterator[InferenceServerClient]:
+    """A bare connection, for what our client would refuse to send."""
+    with InferenceServerClient(server.address.url) as connected:
+        yield connected
+
+
+def copy_repository(target: Path, *, parameters: dict[str, str] | None = None) -> Path:
+    """Copies the model repository without its checkpoint, with other parameters of `emotion`."""
+    shutil.copytree(REPOSITORY, target, ignore=shutil.ignore_patterns("checkpoint", "__pycache__"))
+    config = target / "emotion" / "config.pbtxt"
+    text = config.read_text()
+    for key, value in (parameters or {}).items():
+        before = rf'(key: "{key}"\s+value: {{ string_value: )"[^"]*"'
+        text, num_changed = re.subn(before, rf'\g<1>"{value}"', text)
+        assert num_changed == 1, key
+    config.write_text(text)
+    return target

@@ -1,0 +1,39 @@
+"""How requests share batches, by Triton's own statistics and the model's own metrics."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from e2e.calls import ids_inputs, infer, read_metric, start_all
+from serve import count_executions
+
+NUM_REQUESTS = 256
+
+
+def test_mixed_lengths_share_batches_without_padding(server, triton):
+    port = server.address.metrics_port
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(3, 129, size=NUM_REQUESTS)
+    requests = [ids_inputs(rng.integers(1000, 30000, size=(1, n))) for n in lengths]
+    names = ("emotion_batch_tokens_sum", "emotion_computed_tokens_sum", "emotion_batch_rows_sum")
+    before, executions = [read_metric(port, name) for name in names], count_executions(triton)
+
+    futures = start_all([partial(infer, triton, "emotion", r) for r in requests], at_a_time=64)
+    assert all(future.exception() is None for future in futures)
+
+    tokens, computed, rows = np.subtract([read_metric(port, name) for name in names], before)
+    assert rows == NUM_REQUESTS
+    assert tokens == lengths.sum()
+    assert computed <= 1.10 * tokens
+    assert count_executions(triton) - executions <= NUM_REQUESTS / 8
+
+
+def test_metrics_all_names_are_there(server, triton):
+    infer(triton, "emotion", ids_inputs([[101, 102]]))
+    with_refusal = read_metric(server.address.metrics_port, "emotion_invalid_requests_total")
+    for name in ("batch_rows", "batch_tokens", "computed_tokens", "forward_seconds"):
+        assert read_metric(server.address.metrics_port, f"emotion_{name}_count") > 0, name
+    start_all([partial(infer, triton, "emotion", ids_inputs([[-1]]))], at_a_time=1)
+    port = server.address.metrics_port
+    assert read_metric(port, "emotion_invalid_requests_total") == with_refusal + 1

@@ -1,0 +1,193 @@
+"""Faults: nothing hangs, nothing is left behind, and the exit code tells what happened."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from functools import partial
+
+import pytest
+from conftest import FREE_PORTS, copy_repository
+from e2e.calls import ids_inputs, infer, start_all
+from e2e.serve_process import SERVE, are_gone, serve, traces
+from emotion_client import EmotionClient, EmotionError, Overloaded, Unavailable
+from triton_server import TritonServer
+from tritonclient.grpc import InferenceServerClient
+from tritonclient.utils import InferenceServerException
+
+MAX_DEATH_S = 20
+
+
+class Load:
+    """Threads that call a server until it is gone, and note how each call ended."""
+
+    def __init__(self, url, *, num_threads=16):
+        self.url = url
+        self.answers, self.errors, self.slowest_s = [], [], 0.0
+        self.is_over = threading.Event()
+        self.threads = [threading.Thread(target=self._call) for _ in range(num_threads)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        for thread in self.threads:
+            thread.join(30)
+            assert not thread.is_alive(), "a call hangs"
+
+    def _call(self):
+        with EmotionClient(self.url, timeout_s=10) as client:
+            while not self.is_over.is_set():
+                start = time.monotonic()
+                try:
+                    self.answers.append(client.predict("tears on the window, rain on the road"))
+                except EmotionError as error:
+                    self.errors.append(error)
+                    time.sleep(0.01)
+                self.slowest_s = max(self.slowest_s, time.monotonic() - start)
+
+
+def test_serve_sigterm_under_load_answers_or_fails_at_once():
+    before = traces()
+    with serve() as running:
+        running.wait_until_ready()
+        left = running.descendants()
+        with Load(running.url) as load:
+            time.sleep(2)
+            assert load.answers
+            assert not load.errors
+            code = running.stop(signal.SIGTERM)
+        assert code == 0
+        assert load.slowest_s < 10
+        unclear = [error for error in load.errors if not isinstance(error, Unavailable)]
+        assert not unclear
+        assert are_gone(left)
+    assert traces() == before
+
+
+def test_serve_ctrl_c_stops_with_zero():
+    with serve() as running:
+        running.wait_until_ready()
+        assert running.stop(signal.SIGINT) == 0
+        assert running.output.read_text().endswith("serve: stopped\n")
+        assert running.errors.read_text() == ""
+
+
+def test_serve_ctrl_c_while_it_starts_stops_with_zero():
+    before = traces()
+    with serve() as running:
+        time.sleep(3)
+        assert running.stop(signal.SIGINT) == 0
+    assert traces() == before
+
+
+@pytest.mark.parametrize("model", ["emotion", "emotion_tokenizer", "emotion_info"])
+def test_serve_model_process_killed_exits_one(model):
+    before = traces()
+    with serve() as running:
+        running.wait_until_ready()
+        left = running.descendants()
+        subprocess.run(["kill", "-9", str(running.model_pid(model))], check=True)
+        start = time.monotonic()
+        code = running.process.wait(60)
+        assert time.monotonic() - start < MAX_DEATH_S
+        assert code == 1
+        assert "the models are dead" in running.errors.read_text()
+        assert are_gone(left)
+    assert traces() == before
+
+
+def test_serve_triton_killed_exits_one():
+    before = traces()
+    with serve() as running:
+        running.wait_until_ready()
+        left = running.descendants()
+        subprocess.run(["kill", "-9", str(running.triton_pid())], check=True)
+        assert running.process.wait(MAX_DEATH_S) == 1
+        assert "Triton died" in running.errors.read_text()
+        assert are_gone(left)
+    assert traces() == before
+
+
+def run_serve(*options):
+    return subprocess.run(
+        [sys.executable, str(SERVE), *options], capture_output=True, text=True, timeout=90
+    )
+
+
+def test_serve_port_taken_exits_two():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run_serve("--http-port=0", f"--grpc-port={port}", "--metrics-port=0")
+    assert done.returncode == 2
+    assert done.stderr.strip() == (
+        f"serve: cannot listen on 127.0.0.1:{port}: Address already in use; "
+        "choose another with --grpc-port or --host"
+    )
+
+
+def test_serve_checkpoint_missing_exits_two(tmp_path):
+    done = run_serve(f"--model-repository={copy_repository(tmp_path / 'repository')}")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "checkpoint is missing; run `make prepare`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        pytest.param({"dtype": "int3"}, "dtype is 'int3'; choose one of auto", id="bad value"),
+        pytest.param({"max_batch_tokens": "5"}, "max_length, 128", id="budget too small"),
+    ],
+)
+def test_server_wrong_configuration_stops_the_start(tmp_path, parameters, sentence):
+    repository = with_default_checkpoint(tmp_path, parameters=parameters)
+    done = run_serve(
+        f"--model-repository={repository}", "--http-port=0", "--grpc-port=0", "--metrics-port=0"
+    )
+    assert done.returncode == 2
+    assert sentence in done.stderr.splitlines()[-1]
+
+
+def test_full_queue_answers_at_once(tmp_path):
+    repository = with_default_checkpoint(tmp_path)
+    config = repository / "emotion" / "config.pbtxt"
+    config.write_text(config.read_text().replace("max_queue_size: 1024", "max_queue_size: 4"))
+    with (
+        TritonServer(repository, address=FREE_PORTS) as server,
+        InferenceServerClient(server.address.url) as triton,
+    ):
+        request = ids_inputs([[101] * 128] * 64)
+        futures = start_all([partial(infer, triton, "emotion", request)] * 64, at_a_time=64)
+        refused = [future.exception() for future in futures if future.exception()]
+        assert 0 < len(refused) < 64
+        assert all(isinstance(error, InferenceServerException) for error in refused)
+        assert all("Exceeds maximum queue size" in error.message() for error in refused)
+        with EmotionClient(server.address.url) as client, pytest.raises(Overloaded):
+            flood(client, triton=triton, request=request)
+
+
+def flood(client, *, triton, request):
+    """Asks for predictions beside a load that keeps the queue full, until one is refused."""
+    client.predict("la")
+    load = [partial(infer, triton, "emotion", request)] * 48 + [partial(client.predict, "la")] * 48
+    for future in start_all(load, at_a_time=96):
+        if isinstance(future.exception(), EmotionError):
+            raise future.exception()
+
+
+def with_default_checkpoint(tmp_path, *, parameters=None):
+    """Returns a copy of the repository that serves the default checkpoint."""
+    from serve import REPOSITORY
+
+    repository = copy_repository(tmp_path / "repository", parameters=parameters)
+    checkpoint = repository / "emotion" / "1" / "checkpoint"
+    checkpoint.symlink_to(REPOSITORY / "emotion" / "1" / "checkpoint")
+    return repository

@@ -1,0 +1,136 @@
+"""The table that translates what gRPC and Triton say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+from emotion_client import errors
+from emotion_client.errors import (
+    DeadlineExceeded,
+    EmotionError,
+    InvalidInput,
+    Overloaded,
+    RevisionChanged,
+    ServerError,
+    Unavailable,
+    WrongServer,
+    translate,
+)
+from tritonclient.utils import InferenceServerException
+
+URL = "127.0.0.1:8001"
+WORDINGS = [
+    pytest.param(
+        "DEADLINE_EXCEEDED", "Deadline Exceeded", DeadlineExceeded, id="deadline-of-the-caller"
+    ),
+    pytest.param(
+        "INVALID_ARGUMENT",
+        "revision mismatch: the request has aa, the server has bb; fetch emotion_info again",
+        RevisionChanged,
+        id="revision-mismatch",
+    ),
+    pytest.param(
+        "INVALID_ARGUMENT",
+        "row 0: text is not UTF-8 at byte 3; send it as UTF-8",
+        InvalidInput,
+        id="refused-by-a-model",
+    ),
+    pytest.param(
+        "INVALID_ARGUMENT",
+        "inference request batch-size must be <= 64 for 'emotion'",
+        InvalidInput,
+        id="too-many-rows",
+    ),
+    pytest.param("UNAVAILABLE", "Exceeds maximum queue size", Overloaded, id="queue-is-full"),
+    pytest.param("UNAVAILABLE", "Request timeout expired", Overloaded, id="queue-timeout"),
+    pytest.param(
+        "UNAVAILABLE",
+        "failed to connect to all addresses; last error: UNKNOWN: Connection refused",
+        Unavailable,
+        id="nobody-listens",
+    ),
+    pytest.param(
+        "UNAVAILABLE",
+        "the device has no memory for 1 rows of 128 tokens",
+        Unavailable,
+        id="out-of-memory",
+    ),
+    pytest.param(
+        "INTERNAL", "Stub process 'emotion_0_0' is not healthy.", Unavailable, id="dead-stub"
+    ),
+    pytest.param(
+        "NOT_FOUND",
+        "Request for unknown model: 'emotion' has no available versions",
+        Unavailable,
+        id="stopping-or-unloaded",
+    ),
+    pytest.param(
+        "UNAVAILABLE",
+        "Request for unknown model: 'emotion' version 1 is not at ready state",
+        Unavailable,
+        id="not-ready",
+    ),
+    pytest.param(
+        "INTERNAL",
+        "Request for unknown model: 'emotion' version 1 is not at ready state",
+        Unavailable,
+        id="not-ready-under-another-status",
+    ),
+    pytest.param("UNAVAILABLE", "Server is stopping", Unavailable, id="stopping"),
+    pytest.param("INTERNAL", "Server is stopping", Unavailable, id="stopping-under-another-status"),
+    pytest.param(
+        "NOT_FOUND",
+        "Request for unknown model: 'emotion' is not found",
+        WrongServer,
+        id="triton-without-the-models",
+    ),
+    pytest.param("UNIMPLEMENTED", "Method not found!", WrongServer, id="no-triton"),
+    pytest.param(
+        "INTERNAL",
+        "the classifier failed on this request; the server's log says why",
+        ServerError,
+        id="failed-request",
+    ),
+    pytest.param("UNKNOWN", "Stream removed", ServerError, id="unknown"),
+]
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "in ensemble 'emotion_text', ", "[request id: <id_unknown>] "]
+)
+@pytest.mark.parametrize(("status", "message", "kind"), WORDINGS)
+def test_translate_wording_with_any_prefix_gives_its_class(
+    prefix: str, status: str, message: str, kind: type[EmotionError]
+) -> None:
+    raised = InferenceServerException(prefix + message, status=f"StatusCode.{status}")
+    error = translate(raised, url=URL)
+    assert type(error) is kind
+    assert str(error) == f"{URL}: {prefix}{message}"
+
+
+@pytest.mark.parametrize("status", [None, "StatusCode.INTERNAL"])
+def test_translate_nothing_known_is_a_server_error(status: str | None) -> None:
+    assert type(translate(InferenceServerException(None, status=status), url=URL)) is ServerError
+
+
+def test_errors_drawn_tree_is_the_real_one(
+    read_drawn_tree: Callable[[ModuleType], dict[str, str]],
+) -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    real = {
+        kind.__name__: kind.__base__.__name__ for kind in kinds if issubclass(kind, EmotionError)
+    }
+    assert real.pop("EmotionError") == "Exception"
+    assert read_drawn_tree(errors) == real
+
+
+def test_errors_every_class_can_come_out_of_the_table_or_is_a_base() -> None:
+    kinds = {
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, EmotionError)
+    }
+    translated = {param.values[2] for param in WORDINGS}
+    assert {kind.__name__ for kind in kinds - translated} == {"EmotionError", "ServiceError"}

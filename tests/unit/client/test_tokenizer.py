@@ -1,0 +1,93 @@
+"""Texts become the ids that AutoTokenizer makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from emotion_client.tokenizer import TextTokenizer
+from transformers import AutoTokenizer
+
+from checkpoints import KINDS, MAX_LENGTH, TEXTS, VERSES
+
+UNICODE_TEXTS = (
+    " ",
+    "\n\t\r\n",
+    "\0",
+    "la\0la",
+    "\ufeffbom \u202eright to left\u202c",
+    "ÀÉÎõü ÀÉÎõü",
+    "𝔊𝔬𝔱𝔥𝔦𝔠 ｆｕｌｌ ①②③ Ⅷ",
+    "हम साथ हैं, 안녕, שלום, مرحبا, สวัสดี, γειά",
+    "👩‍👩‍👧‍👦🏳️‍🌈👍🏽",
+    "\ud7ff\ue000\U0010ffff",
+    "x" * 300,
+    "don't stop!!!... (oh-oh) «la» “la” —la",
+    "[CLS] <s> [SEP] </s> [UNK] <unk> [PAD] <pad>",
+    "la " * 126,
+    "la " * 127,
+    "la " * 4000,
+)
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def written(kind: str, prepared_of: Callable[[str], Path]) -> TextTokenizer:
+    document = (prepared_of(kind) / "tokenizer.json").read_text(encoding="utf-8")
+    return TextTokenizer(document, max_length=MAX_LENGTH)
+
+
+@pytest.fixture
+def reference(kind: str, source_of: Callable[[str], Path]) -> Any:
+    return AutoTokenizer.from_pretrained(source_of(kind))
+
+
+def test_encode_any_text_equals_autotokenizer(written: TextTokenizer, reference: Any) -> None:
+    texts = [*TEXTS, *VERSES, *UNICODE_TEXTS]
+    for text, encoding in zip(texts, written.encode(texts), strict=True):
+        expected = reference(text, truncation=True, max_length=MAX_LENGTH).input_ids
+        num_tokens = len(reference(text).input_ids)
+        assert encoding.input_ids == expected
+        assert encoding.num_tokens == num_tokens
+        assert encoding.truncated is (num_tokens > MAX_LENGTH)
+
+
+def test_encode_one_token_under_and_over_the_limit_tells_them_apart(
+    prepared_of: Callable[[str], Path],
+) -> None:
+    document = (prepared_of("bert") / "tokenizer.json").read_text(encoding="utf-8")
+    tokenizer = TextTokenizer(document, max_length=6)
+    fits, over = tokenizer.encode(["the " * 4, "the " * 5])
+    assert (fits.num_tokens, fits.truncated, len(fits.input_ids)) == (6, False, 6)
+    assert (over.num_tokens, over.truncated, len(over.input_ids)) == (7, True, 6)
+
+
+def test_encode_no_texts_gives_no_encodings(written: TextTokenizer) -> None:
+    assert written.encode([]) == []
+
+
+def test_encode_many_threads_give_the_same_ids(prepared_of: Callable[[str], Path]) -> None:
+    document = (prepared_of("bert") / "tokenizer.json").read_text(encoding="utf-8")
+    tokenizer = TextTokenizer(document, max_length=MAX_LENGTH)
+    expected = tokenizer.encode(VERSES)
+    with ThreadPoolExecutor(4) as pool:
+        assert all(result == expected for result in pool.map(tokenizer.encode, [VERSES] * 16))
+
+
+def test_tokenizer_padding_and_truncation_of_the_document_are_ignored(
+    prepared_of: Callable[[str], Path],
+) -> None:
+    from tokenizers import Tokenizer
+
+    backend = Tokenizer.from_file(str(prepared_of("bert") / "tokenizer.json"))
+    backend.enable_padding(length=128)
+    backend.enable_truncation(5)
+    (encoding,) = TextTokenizer(backend.to_str(), max_length=10).encode(["the the the the the"])
+    assert (len(encoding.input_ids), encoding.truncated) == (7, False)

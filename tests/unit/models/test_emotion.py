@@ -1,0 +1,312 @@
+"""The Triton shell of the classifier, with a strict stand-in for Triton."""
+
+from __future__ import annotations
+
+import gc
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import fake_triton
+import numpy as np
+import pytest
+import torch
+from emotion_engine.errors import SettingsError
+from emotion_engine.packing import PackedBatch
+from emotion_engine.settings import EngineSettings
+from fake_triton import InferenceRequest, InferenceResponse, Metric, MetricFamily, TritonError
+from numpy.typing import NDArray
+
+from checkpoints import LABELS, MAX_LENGTH
+
+MODEL = Path(__file__).parents[3] / "model_repository" / "emotion"
+CONFIG = fake_triton.read_config(MODEL / "config.pbtxt")
+PARAMETERS = {"dtype": "float32", "max_batch_tokens": "256", "num_threads": "1"}
+HISTOGRAMS = (
+    "emotion_batch_rows",
+    "emotion_batch_tokens",
+    "emotion_computed_tokens",
+    "emotion_forward_seconds",
+)
+NEUTRAL = "the classifier failed on this request; the server's log says why"
+
+
+@pytest.fixture(scope="module")
+def module(load_model: Callable[[str], ModuleType]) -> ModuleType:
+    return load_model("emotion")
+
+
+@pytest.fixture
+def model(module: ModuleType, repository: Path) -> Iterator[Any]:
+    """A fresh instance: its metrics count from zero."""
+    instance = module.TritonPythonModel()
+    instance.initialize(fake_triton.build_args(repository / "emotion", parameters=PARAMETERS))
+    fake_triton.Logger.lines.clear()
+    yield instance
+    del instance.metrics
+    gc.collect()
+
+
+def build_request(
+    *row_lens: int, seed: int = 0, parameters: dict[str, Any] | None = None
+) -> InferenceRequest:
+    mask = (np.arange(max(row_lens)) < np.array(row_lens)[:, None]).astype(np.int64)
+    ids = np.random.default_rng(seed).integers(5, 200, size=mask.shape)
+    return InferenceRequest(input_ids=ids, attention_mask=mask, parameters=parameters)
+
+
+def build_bad_request() -> InferenceRequest:
+    ids = np.array([[5, 6], [7, -8]])
+    return InferenceRequest(input_ids=ids, attention_mask=np.ones_like(ids))
+
+
+def rows_of(request: InferenceRequest) -> list[NDArray[np.int64]]:
+    ids, mask = (tensor.as_numpy() for tensor in request.inputs())
+    return [row[: keep.sum()] for row, keep in zip(ids, mask, strict=True)]
+
+
+def error_of(response: InferenceResponse) -> tuple[int, str]:
+    error = response.error()
+    assert error is not None
+    return error.code(), error.message()
+
+
+def observed(name: str) -> list[float]:
+    (metric,) = MetricFamily.alive[name].metrics
+    return metric.values
+
+
+def count_invalid() -> dict[str, float]:
+    family = MetricFamily.alive["emotion_invalid_requests_total"]
+    return {metric.labels["reason"]: sum(metric.values) for metric in family.metrics}
+
+
+def check_good(model: Any, request: InferenceRequest, response: InferenceResponse) -> None:
+    """Holds a response against the engine's answer to the same rows alone."""
+    rows = rows_of(request)
+    outputs = fake_triton.check_answer(response, config=CONFIG, num_rows=len(rows))
+    expected = model.classifier.predict(rows).probabilities
+    assert np.abs(outputs["probabilities"] - expected).max() <= 1e-5
+    best = outputs["probabilities"].argmax(axis=1)
+    assert outputs["label"].ravel().tolist() == [LABELS[i].encode() for i in best]
+    assert np.array_equal(outputs["confidence"][:, 0], outputs["probabilities"].max(axis=1))
+    assert set(outputs["revision"].ravel()) == {model.checkpoint.revision.encode()}
+
+
+def test_model_file_has_at_most_100_lines() -> None:
+    assert len((MODEL / "1" / "model.py").read_text().splitlines()) <= 100
+
+
+def test_config_parameters_are_those_of_the_engine() -> None:
+    parameters = {name: value.string_value for name, value in CONFIG.parameters.items()}
+    assert set(parameters) == set(EngineSettings.__dataclass_fields__)
+    EngineSettings.from_parameters(parameters)
+
+
+def test_config_inputs_are_ragged_and_the_contracts() -> None:
+    assert [(x.name, list(x.dims), x.allow_ragged_batch) for x in CONFIG.input] == [
+        ("input_ids", [-1], True),
+        ("attention_mask", [-1], True),
+    ]
+    assert CONFIG.max_batch_size == 64
+
+
+def test_config_label_file_is_in_the_checkpoint(repository: Path) -> None:
+    (output,) = [output for output in CONFIG.output if output.label_filename]
+    labels = repository / "emotion" / output.label_filename
+    assert labels.read_text().splitlines() == list(LABELS)
+
+
+def test_initialize_unknown_parameter_stops_the_start(module: ModuleType, repository: Path) -> None:
+    args = fake_triton.build_args(repository / "emotion", parameters={"max_tokens": "5"})
+    with pytest.raises(SettingsError, match="unknown parameter 'max_tokens'"):
+        module.TritonPythonModel().initialize(args)
+
+
+def test_initialize_logs_settings_and_device_once(
+    module: ModuleType, repository: Path, log: list[tuple[str, str]]
+) -> None:
+    instance = module.TritonPythonModel()
+    instance.initialize(fake_triton.build_args(repository / "emotion", parameters=PARAMETERS))
+    ((severity, line),) = log
+    assert severity == "info"
+    assert re.search(r"emotion on cpu: .*max_batch_tokens=256.*num_threads=1", line)
+
+
+def test_initialize_warm_up_is_not_observed(model: Any) -> None:
+    assert all(observed(name) == [] for name in HISTOGRAMS)
+
+
+def test_execute_requests_of_different_lengths_are_answered_in_order(model: Any) -> None:
+    requests = [
+        build_request(5),
+        build_request(MAX_LENGTH, 3, seed=1),
+        build_request(1, seed=2),
+        build_request(2, 40, 17, 40, seed=3),
+    ]
+    responses = model.execute(requests)
+    assert len(responses) == len(requests)
+    for request, response in zip(requests, responses, strict=True):
+        check_good(model, request, response)
+
+
+def test_execute_64_rows_in_one_request_are_answered(model: Any) -> None:
+    request = build_request(*range(1, 65))
+    (response,) = model.execute([request])
+    check_good(model, request, response)
+
+
+def test_execute_no_requests_gives_no_responses(model: Any) -> None:
+    assert model.execute([]) == []
+
+
+def test_execute_bad_requests_get_their_sentences_and_cost_neighbours_nothing(model: Any) -> None:
+    too_long = build_request(MAX_LENGTH + 1)
+    good = [build_request(5), build_request(9, 2, seed=1), build_request(30, seed=2)]
+    requests = [build_bad_request(), good[0], too_long, good[1], good[2], build_bad_request()]
+    responses = model.execute(requests)
+    sentence = "row 1: input_ids has the id -8 at position 1; limit is 0 to "
+    for i in (0, 5):
+        code, message = error_of(responses[i])
+        assert code == TritonError.INVALID_ARG
+        assert message.startswith(sentence)
+    assert error_of(responses[2]) == (
+        TritonError.INVALID_ARG,
+        "input_ids has 129 tokens a row, padding included; limit is 128",
+    )
+    for request, i in zip(good, (1, 3, 4), strict=True):
+        check_good(model, request, responses[i])
+
+
+def test_execute_only_bad_requests_computes_nothing(model: Any) -> None:
+    responses = model.execute([build_bad_request()] * 2)
+    assert [error_of(response)[0] for response in responses] == [TritonError.INVALID_ARG] * 2
+    assert observed("emotion_batch_rows") == []
+
+
+@pytest.mark.parametrize("asked", [pytest.param("0" * 64, id="other"), pytest.param(7, id="int")])
+def test_execute_wrong_revision_is_refused_before_computing(model: Any, asked: object) -> None:
+    (response,) = model.execute([build_request(5, parameters={"revision": asked})])
+    code, message = error_of(response)
+    assert code == TritonError.INVALID_ARG
+    assert "revision mismatch" in message
+    assert str(asked) in message
+    assert model.checkpoint.revision in message
+    assert observed("emotion_batch_rows") == []
+
+
+def test_execute_right_revision_and_other_parameters_are_taken(model: Any) -> None:
+    parameters = {"revision": model.checkpoint.revision, "other": 1, "flag": True}
+    request = build_request(5, parameters=parameters)
+    (response,) = model.execute([request])
+    check_good(model, request, response)
+
+
+def test_execute_unreadable_request_fails_alone_with_a_neutral_sentence(
+    model: Any, log: list[tuple[str, str]]
+) -> None:
+    good, broken = build_request(5), InferenceRequest(input_ids=np.array([[5]]))
+    responses = model.execute([broken, good])
+    assert error_of(responses[0]) == (TritonError.INTERNAL, NEUTRAL)
+    check_good(model, good, responses[1])
+    ((severity, line),) = log
+    assert severity == "error"
+    assert line.startswith("Traceback (most recent call last)")
+    assert "AttributeError" in line
+
+
+def test_execute_broken_classifier_fails_valid_requests_with_a_neutral_sentence(
+    model: Any, monkeypatch: pytest.MonkeyPatch, log: list[tuple[str, str]]
+) -> None:
+    def fail(rows: object) -> None:
+        raise RuntimeError("kernel went wrong")
+
+    monkeypatch.setattr(model.classifier, "predict", fail)
+    responses = model.execute([build_request(5), build_bad_request(), build_request(6)])
+    assert error_of(responses[0]) == error_of(responses[2]) == (TritonError.INTERNAL, NEUTRAL)
+    assert error_of(responses[1])[0] == TritonError.INVALID_ARG
+    ((severity, line),) = log
+    assert severity == "error"
+    assert "RuntimeError: kernel went wrong" in line
+
+
+def test_execute_out_of_memory_fails_its_requests_alone_as_unavailable(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute = model.classifier.encoder.compute_logits
+
+    def run_out_beyond_100(batch: PackedBatch) -> torch.Tensor:
+        if batch.row_lens.max() > 100:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return compute(batch)
+
+    requests = [build_request(5), build_request(120, seed=1), build_request(128, seed=2)]
+    with monkeypatch.context() as patch:
+        patch.setattr(model.classifier.encoder, "compute_logits", run_out_beyond_100)
+        responses = model.execute([*requests, build_request(7, 128, seed=3)])
+    check_good(model, requests[0], responses[0])
+    for response in responses[1:]:
+        code, message = error_of(response)
+        assert code == TritonError.UNAVAILABLE
+        assert message.startswith("the device has no memory for ")
+
+
+def test_metrics_one_observation_a_forward(model: Any) -> None:
+    model.execute([build_request(100), build_request(100, 100)])  # 300 tokens, 256 a forward
+    assert observed("emotion_batch_rows") == [2, 1]
+    assert observed("emotion_batch_tokens") == [200, 100]
+    assert observed("emotion_computed_tokens") == [208, 112]
+    seconds = observed("emotion_forward_seconds")
+    assert len(seconds) == 2
+    assert all(0 < value < 60 for value in seconds)
+
+
+def test_metrics_invalid_requests_are_counted_by_reason(model: Any) -> None:
+    wrong = build_request(5, parameters={"revision": "x"})
+    model.execute([build_bad_request(), wrong, build_request(5), build_bad_request()])
+    assert count_invalid() == {"vocabulary": 2, "revision": 1}
+
+
+def test_metrics_live_as_long_as_the_model(model: Any) -> None:
+    gc.collect()
+    model.execute([build_request(5), build_bad_request()])
+    assert set(MetricFamily.alive) == {*HISTOGRAMS, "emotion_invalid_requests_total"}
+    assert observed("emotion_batch_rows") == [1]
+
+
+def test_metrics_failure_costs_nobody_an_answer(
+    model: Any, monkeypatch: pytest.MonkeyPatch, log: list[tuple[str, str]]
+) -> None:
+    def fail(self: Metric, value: float) -> None:
+        raise RuntimeError("the pipe is broken")
+
+    monkeypatch.setattr(Metric, "observe", fail)
+    monkeypatch.setattr(Metric, "increment", fail)
+    request = build_request(5)
+    responses = model.execute([request, build_bad_request()])
+    check_good(model, request, responses[0])
+    assert error_of(responses[1])[0] == TritonError.INVALID_ARG
+    assert [severity for severity, _ in log] == ["warn", "warn"]
+    assert all("the pipe is broken" in line for _, line in log)
+
+
+def test_fake_request_parameters_are_json_or_nothing() -> None:
+    assert build_request(1).parameters() == ""
+    assert json.loads(build_request(1, parameters={"a": 1}).parameters()) == {"a": 1}
+
+
+def test_fake_metric_of_a_dropped_family_raises() -> None:
+    metric = MetricFamily(name="short", description="Lived", kind=MetricFamily.COUNTER).Metric(
+        labels={}
+    )
+    gc.collect()
+    with pytest.raises(RuntimeError, match="is gone"):
+        metric.increment(1)
+
+
+def test_fake_response_with_parameters_raises() -> None:
+    with pytest.raises(TypeError, match="parameters"):
+        InferenceResponse([], parameters={})  # type: ignore[call-arg]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from emotion_client import EmotionClient, EmotionError, Prediction
 from serve import REPOSITORY, count_executions
-from triton_server import Address, ServerError, TritonServer
+from triton_server import Address, StartError, TritonServer
 from tritonclient.grpc import InferenceServerClient
 
 LYRICS = Path(__file__).with_name("demo_lyrics.txt")
@@ -34,7 +34,7 @@ def main() -> int:
             say("stopping Triton")
     except KeyboardInterrupt:
         say("stopped")
-    except ServerError as error:
+    except StartError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
     except EmotionError as error:

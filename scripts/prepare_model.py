@@ -11,6 +11,7 @@ import argparse
 import signal
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -320,6 +321,8 @@ def silence_transformers() -> None:
     """Keeps loading bars and advice off the terminal; errors still come."""
     from transformers.utils import logging
 
+    # peft 0.21 uses a name that transformers 5.23 deprecates.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     logging.set_verbosity_error()
     logging.disable_progress_bar()
 

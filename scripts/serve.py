@@ -15,7 +15,7 @@ from pathlib import Path
 
 from emotion_client.errors import DeadlineExceeded, EmotionError, Overloaded
 from healthcheck import check
-from triton_server import Address, ServerError, TritonServer
+from triton_server import Address, StartError, TritonServer
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
@@ -31,7 +31,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as at Ctrl-C
     address = Address(args.host, args.http_port, args.grpc_port, args.metrics_port)
     server = TritonServer(
-        args.model_repository, address=address, is_verbose=args.verbose, report=say
+        args.model_repository.resolve(), address=address, is_verbose=args.verbose, report=say
     )
     try:
         say("starting Triton")
@@ -41,7 +41,7 @@ def main() -> int:
     except KeyboardInterrupt:
         say("stopped")
         return 0
-    except ServerError as error:
+    except StartError as error:
         print(f"serve: {error}", file=sys.stderr)
         return 2
 

@@ -23,10 +23,9 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
-from emotion_client.errors import EmotionError
-from emotion_client.errors import ServerError as InferenceFailed
+from emotion_client.errors import EmotionError, ServerError
 from healthcheck import check
 from triton_binary import BinaryError, find_triton
 from tritonclient.grpc import InferenceServerClient
@@ -36,6 +35,7 @@ REPORT_INTERVAL_S = 5.0
 EXIT_TIMEOUT_S = 15  # Triton waits this long for requests in flight
 KILL_AFTER_S = EXIT_TIMEOUT_S + 5.0
 BROKEN_KILL_AFTER_S = 2.0
+READER_TIMEOUT_S = 5.0
 NUM_KEPT_LINES = 200
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108, where Triton puts it
 TRITON_LINE = re.compile(r"([IWEF])\d{4} ")
@@ -47,7 +47,7 @@ HARMLESS_WITHOUT_GPU = (
 GPU_DEVICE = Path("/dev/nvidiactl")
 
 
-class ServerError(Exception):
+class StartError(Exception):
     """Triton cannot start, or it died; the message says why and what to do."""
 
 
@@ -85,7 +85,7 @@ class TritonServer:
         report: gets a line of progress every few seconds while Triton starts.
 
     Raises:
-        ServerError: at the start, when it cannot become ready.
+        StartError: at the start, when it cannot become ready.
 
     Example:
         >>> with TritonServer(Path("model_repository")) as server:  # doctest: +SKIP
@@ -101,11 +101,13 @@ class TritonServer:
         check_repository(self.repository)
         self.address = claim_ports(self.address)
         self._prefix = f"emotion-{uuid.uuid4().hex[:12]}-"
-        self._scratch = Path(tempfile.mkdtemp(prefix="emotion-triton-"))
+        self._scratch = Path(tempfile.gettempdir(), f"{self._prefix}triton")
         self._log = deque[str](maxlen=NUM_KEPT_LINES)
         self._is_broken = False
         self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
         try:
+            self._scratch.mkdir(mode=0o700)
             self._start()
             self._wait_until_ready()
         except BaseException:
@@ -156,7 +158,7 @@ class TritonServer:
         try:
             triton = find_triton(scratch=self._scratch)
         except BinaryError as error:
-            raise ServerError(str(error)) from error
+            raise StartError(str(error)) from error
         self._process = subprocess.Popen(
             [*triton.command, *self._options()],
             env=triton.environment,
@@ -167,8 +169,9 @@ class TritonServer:
             start_new_session=True,  # a Ctrl-C in the terminal reaches us alone; we stop Triton
         )
         assert self._process.stderr is not None
-        self._log_pipe = self._process.stderr
-        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader = threading.Thread(
+            target=self._read_log, args=[self._process.stderr], daemon=True
+        )
         self._reader.start()
 
     def _options(self) -> list[str]:
@@ -186,14 +189,15 @@ class TritonServer:
             f"--metrics-port={address.metrics_port}",
         ]
 
-    def _read_log(self) -> None:
+    def _read_log(self, pipe: IO[str]) -> None:
         is_shown = self.is_verbose
-        for line in self._log_pipe:
-            self._log.append(line)
-            if TRITON_LINE.match(line):  # other lines belong to the one before
-                is_shown = self.is_verbose or is_error(line)
-            if is_shown:
-                sys.stderr.write(line)
+        with pipe:
+            for line in pipe:
+                self._log.append(line)
+                if TRITON_LINE.match(line):  # other lines belong to the one before
+                    is_shown = self.is_verbose or is_error(line)
+                if is_shown:
+                    sys.stderr.write(line)
 
     def _wait_until_ready(self) -> None:
         start = time.monotonic()
@@ -202,7 +206,7 @@ class TritonServer:
             while (error := self._try(server)) is not None:
                 waited_s = time.monotonic() - start
                 if waited_s > START_TIMEOUT_S:
-                    raise ServerError(f"Triton is not ready after {waited_s:.0f} s: {error}")
+                    raise StartError(f"Triton is not ready after {waited_s:.0f} s: {error}")
                 if waited_s > next_report_s:
                     self.report(f"the models load and warm up, {waited_s:.0f} s so far")
                     next_report_s += REPORT_INTERVAL_S
@@ -210,13 +214,14 @@ class TritonServer:
 
     def _try(self, server: InferenceServerClient) -> EmotionError | None:
         if not self.is_running():
-            self._reader.join(1.0)
+            if self._reader is not None:
+                self._reader.join(READER_TIMEOUT_S)
             cause = self.last_error() or "it left no message; run it with --verbose"
-            raise ServerError(f"Triton stopped while it started: {cause}")
+            raise StartError(f"Triton stopped while it started: {cause}")
         try:
             check(server, url=self.address.url, timeout_s=5.0)
-        except InferenceFailed as error:
-            raise ServerError(f"Triton runs, but a model fails: {error}") from error
+        except ServerError as error:
+            raise StartError(f"Triton runs, but a model fails: {error}") from error
         except EmotionError as error:
             return error
         return None
@@ -226,8 +231,8 @@ class TritonServer:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)  # Triton and the models' processes
             self._process.wait()
-            self._reader.join()
-            self._log_pipe.close()
+        if self._reader is not None:
+            self._reader.join(READER_TIMEOUT_S)
         for path in SHARED_MEMORY.glob(f"{self._prefix}*"):
             path.unlink(missing_ok=True)
         shutil.rmtree(self._scratch, ignore_errors=True)
@@ -245,31 +250,29 @@ def check_repository(repository: Path) -> None:
     """Refuses a repository without a prepared checkpoint.
 
     Raises:
-        ServerError: naming the folder that is missing.
+        StartError: naming the folder that is missing.
     """
     config = repository / "emotion" / "config.pbtxt"
     if not config.is_file():
-        raise ServerError(f"{config} is missing; give the model repository of this project")
+        raise StartError(f"{config} is missing; give the model repository of this project")
     checkpoint = repository / "emotion" / "1" / "checkpoint"
     if not (checkpoint / "config.json").is_file():
-        raise ServerError(f"{checkpoint} is missing; run `make prepare`")
+        raise StartError(f"{checkpoint} is missing; run `make prepare`")
 
 
 def claim_ports(address: Address) -> Address:
     """Returns the address with every 0 replaced by a free port.
 
     Raises:
-        ServerError: a port is taken, or the host is none of this machine's.
+        StartError: a port is taken, or the host is none of this machine's.
     """
     if not address.host:
-        raise ServerError("--host is empty; 127.0.0.1 serves this machine alone")
+        raise StartError("--host is empty; 127.0.0.1 serves this machine alone")
     names = ("http_port", "grpc_port", "metrics_port")
     wanted = [getattr(address, name) for name in names]
     repeated = [port for port in wanted if port and wanted.count(port) > 1]
     if repeated:
-        raise ServerError(
-            f"port {repeated[0]} is given twice; HTTP, gRPC and metrics need one each"
-        )
+        raise StartError(f"port {repeated[0]} is given twice; HTTP, gRPC and metrics need one each")
     with ExitStack() as stack:
         ports: dict[str, Any] = {
             name: _claim(stack, address.host, port, option=f"--{name.replace('_', '-')}")
@@ -287,7 +290,7 @@ def _claim(stack: ExitStack, host: str, port: int, *, option: str) -> int:
         listener.listen()
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ServerError(
+        raise StartError(
             f"cannot listen on {host}:{port}: {reason}; choose another with {option} or --host"
         ) from error
     return int(listener.getsockname()[1])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,9 +19,19 @@ FREE_PORTS = Address(http_port=0, grpc_port=0, metrics_port=0)
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[TritonServer]:
+def default_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with the default checkpoint, whatever the checkout has prepared."""
+    repository = copy_repository(tmp_path_factory.mktemp("default") / "repository")
+    command = [sys.executable, str(REPOSITORY.parent / "scripts" / "prepare_model.py")]
+    target = repository / "emotion" / "1" / "checkpoint"
+    subprocess.run([*command, f"--output={target}"], check=True)
+    return repository
+
+
+@pytest.fixture(scope="session")
+def server(default_repository: Path) -> Iterator[TritonServer]:
     """Triton with the default checkpoint, on free ports of 127.0.0.1."""
-    with TritonServer(REPOSITORY, address=FREE_PORTS) as running:
+    with TritonServer(default_repository, address=FREE_PORTS) as running:
         yield running
 
 

@@ -63,6 +63,7 @@ _TRANSLATIONS: tuple[tuple[str | None, str, type[EmotionError]], ...] = (
     ("StatusCode.UNAVAILABLE", "Exceeds maximum queue size", Overloaded),
     ("StatusCode.UNAVAILABLE", "Request timeout expired", Overloaded),
     ("StatusCode.UNAVAILABLE", "", Unavailable),
+    ("StatusCode.CANCELLED", "", Unavailable),  # a stopping Triton cancels the calls in flight
     (None, "is not healthy", Unavailable),
     (None, "has no available versions", Unavailable),
     (None, "is not at ready state", Unavailable),
@@ -81,6 +82,8 @@ def translate(error: InferenceServerException, *, url: str) -> EmotionError:
         url: "host:port" that was called, for the message.
     """
     status, message = error.status(), error.message() or ""
+    if status == "StatusCode.CANCELLED":
+        message = "the call was cancelled, as by a server that stops"
     for row_status, phrase, kind in _TRANSLATIONS:
         if row_status in (None, status) and phrase in message:
             return kind(f"{url}: {message}")

@@ -107,5 +107,5 @@ def are_gone(pids: list[int], *, within_s: float = 5) -> bool:
 
 def traces() -> set[str]:
     """Returns what a server may leave behind: shared memory and scratch folders."""
-    scratch = Path(tempfile.gettempdir()).glob("emotion-triton-*")
+    scratch = Path(tempfile.gettempdir()).glob("emotion-*-triton")
     return {str(path) for path in [*SHARED_MEMORY.glob("emotion-*"), *scratch]}

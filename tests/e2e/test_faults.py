@@ -147,8 +147,11 @@ def test_serve_checkpoint_missing_exits_two(tmp_path):
         pytest.param({"max_batch_tokens": "5"}, "max_length, 128", id="budget too small"),
     ],
 )
-def test_server_wrong_configuration_stops_the_start(tmp_path, parameters, sentence):
-    repository = with_default_checkpoint(tmp_path, parameters=parameters)
+def test_server_wrong_configuration_stops_the_start(
+    default_repository, tmp_path, parameters, sentence
+):
+    target = tmp_path / "repository"
+    repository = with_checkpoint(default_repository, target=target, parameters=parameters)
     done = run_serve(
         f"--model-repository={repository}", "--http-port=0", "--grpc-port=0", "--metrics-port=0"
     )
@@ -156,8 +159,8 @@ def test_server_wrong_configuration_stops_the_start(tmp_path, parameters, senten
     assert sentence in done.stderr.splitlines()[-1]
 
 
-def test_full_queue_answers_at_once(tmp_path):
-    repository = with_default_checkpoint(tmp_path)
+def test_full_queue_answers_at_once(default_repository, tmp_path):
+    repository = with_checkpoint(default_repository, target=tmp_path / "repository")
     config = repository / "emotion" / "config.pbtxt"
     config.write_text(config.read_text().replace("max_queue_size: 1024", "max_queue_size: 4"))
     with (
@@ -183,11 +186,9 @@ def flood(client, *, triton, request):
             raise future.exception()
 
 
-def with_default_checkpoint(tmp_path, *, parameters=None):
+def with_checkpoint(default_repository, *, target, parameters=None):
     """Returns a copy of the repository that serves the default checkpoint."""
-    from serve import REPOSITORY
-
-    repository = copy_repository(tmp_path / "repository", parameters=parameters)
-    checkpoint = repository / "emotion" / "1" / "checkpoint"
-    checkpoint.symlink_to(REPOSITORY / "emotion" / "1" / "checkpoint")
+    repository = copy_repository(target, parameters=parameters)
+    checkpoint = default_repository / "emotion" / "1" / "checkpoint"
+    (repository / "emotion" / "1" / "checkpoint").symlink_to(checkpoint)
     return repository

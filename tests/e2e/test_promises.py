@@ -14,7 +14,6 @@ from conftest import FREE_PORTS, copy_repository
 from demo import LYRICS, read_songs
 from e2e.calls import infer, probabilities, start_all, text_inputs
 from emotion_client import EmotionClient
-from serve import REPOSITORY
 from triton_server import TritonServer
 from tritonclient.grpc import InferenceServerClient
 
@@ -55,8 +54,9 @@ def served(request, tmp_path_factory) -> Iterator[Served]:
     """The default checkpoint as it is served; the small random ones in fp32."""
     if request.param == "default":
         server = request.getfixturevalue("server")
-        checkpoint = REPOSITORY / "emotion" / "1" / "checkpoint"
-        yield Served(checkpoint, server.address.url, 3e-2, 2e-2)
+        yield Served(
+            server.repository / "emotion" / "1" / "checkpoint", server.address.url, 3e-2, 2e-2
+        )
         return
     folder = tmp_path_factory.mktemp(request.param)
     source = build_checkpoint(folder / "source", kind=request.param)

@@ -110,6 +110,12 @@ def test_translate_wording_with_any_prefix_gives_its_class(
     assert str(error) == f"{URL}: {prefix}{message}"
 
 
+def test_translate_call_cancelled_by_a_stopping_server_says_so() -> None:
+    error = translate(InferenceServerException("CANCELLED", status="StatusCode.CANCELLED"), url=URL)
+    assert type(error) is Unavailable
+    assert str(error) == f"{URL}: the call was cancelled, as by a server that stops"
+
+
 @pytest.mark.parametrize("status", [None, "StatusCode.INTERNAL"])
 def test_translate_nothing_known_is_a_server_error(status: str | None) -> None:
     assert type(translate(InferenceServerException(None, status=status), url=URL)) is ServerError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import triton_server
-from triton_server import Address, ServerError, check_repository, claim_ports, is_error
+from triton_server import Address, StartError, check_repository, claim_ports, is_error
 
 HOST = "127.0.0.1"
 ERROR = "E1122 09:13:40.123456 1234 model_lifecycle.cc:642] \"failed to load 'emotion'\"\n"
@@ -51,13 +51,13 @@ def test_claim_ports_taken_port_is_named_with_its_option(taken_port: int, option
     name = option.removeprefix("--").replace("-", "_")
     ports = {"http_port": 0, "grpc_port": 0, "metrics_port": 0, name: taken_port}
     with pytest.raises(
-        ServerError, match=rf"cannot listen on {HOST}:{taken_port}: .*in use; .*{option}"
+        StartError, match=rf"cannot listen on {HOST}:{taken_port}: .*in use; .*{option}"
     ):
         claim_ports(Address(HOST, **ports))
 
 
 def test_claim_ports_same_port_twice_is_refused() -> None:
-    with pytest.raises(ServerError, match="port 8123 is given twice; HTTP, gRPC and metrics"):
+    with pytest.raises(StartError, match="port 8123 is given twice; HTTP, gRPC and metrics"):
         claim_ports(Address(HOST, 8123, 0, 8123))
 
 
@@ -71,7 +71,7 @@ def test_claim_ports_same_port_twice_is_refused() -> None:
     ],
 )
 def test_claim_ports_bad_address_is_a_server_error(host: str, port: int) -> None:
-    with pytest.raises(ServerError, match=f"cannot listen on {host}:{port}"):
+    with pytest.raises(StartError, match=f"cannot listen on {host}:{port}"):
         claim_ports(Address(host, port, 0, 0))
 
 
@@ -93,14 +93,14 @@ def test_check_repository_prepared_one_is_taken(tmp_path: Path) -> None:
     checkpoint = tmp_path / "emotion" / "1" / "checkpoint"
     checkpoint.mkdir(parents=True)
     (tmp_path / "emotion" / "config.pbtxt").touch()
-    with pytest.raises(ServerError, match=rf"{checkpoint} is missing; run `make prepare`"):
+    with pytest.raises(StartError, match=rf"{checkpoint} is missing; run `make prepare`"):
         check_repository(tmp_path)
     (checkpoint / "config.json").touch()
     check_repository(tmp_path)
 
 
 def test_check_repository_other_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ServerError, match=r"emotion/config\.pbtxt is missing; give the model"):
+    with pytest.raises(StartError, match=r"emotion/config\.pbtxt is missing; give the model"):
         check_repository(tmp_path)
 
 

@@ -9,9 +9,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from address import Address
 from emotion_client import EmotionClient, EmotionError, Prediction
 from serve import REPOSITORY, count_executions
-from triton_server import Address, StartError, TritonServer
+from start_error import StartError
+from triton_server import TritonServer
 from tritonclient.grpc import InferenceServerClient
 
 LYRICS = Path(__file__).with_name("demo_lyrics.txt")

@@ -13,9 +13,11 @@ import sys
 import time
 from pathlib import Path
 
+from address import Address
 from emotion_client.errors import DeadlineExceeded, EmotionError, Overloaded
 from healthcheck import check
-from triton_server import Address, StartError, TritonServer
+from start_error import StartError
+from triton_server import TritonServer
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 

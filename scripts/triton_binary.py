@@ -16,11 +16,9 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
+from start_error import StartError
+
 SYSTEM_TRITON = "/opt/tritonserver/bin/tritonserver"
-
-
-class BinaryError(Exception):
-    """There is no Triton that can run here; the message says what to install."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ def find_triton(*, scratch: Path) -> TritonBinary:
         scratch: an empty folder, for as long as Triton runs.
 
     Raises:
-        BinaryError: neither is there, or this Python cannot run models.
+        StartError: neither is there, or this Python cannot run models.
     """
     system = shutil.which("tritonserver") or shutil.which(SYSTEM_TRITON)
     if system:
@@ -71,9 +69,7 @@ def locate_wheel() -> Path:
     """Returns the folder that the wheel nvidia-pytriton is installed in."""
     spec = importlib.util.find_spec("pytriton")
     if spec is None or spec.origin is None:
-        raise BinaryError(
-            "there is no tritonserver; run `make setup`, or use NVIDIA's Triton image"
-        )
+        raise StartError("there is no tritonserver; run `make setup`, or use NVIDIA's Triton image")
     return Path(spec.origin).parents[1]
 
 
@@ -82,7 +78,7 @@ def lay_out_backends(home: Path, *, scratch: Path) -> Path:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     stub = home / "python_backend_stubs" / version / "triton_python_backend_stub"
     if not stub.is_file():
-        raise BinaryError(f"Triton has no stub for Python {version}; use Python 3.11 or 3.12")
+        raise StartError(f"Triton has no stub for Python {version}; use Python 3.11 or 3.12")
     backends = scratch / "backends"
     shutil.copytree(home / "backends", backends)
     shutil.copy(stub, backends / "python")
@@ -94,7 +90,7 @@ def locate_libpython() -> Path:
     """Returns the folder of the shared libpython, which the stub loads.
 
     Raises:
-        BinaryError: this Python was built without one.
+        StartError: this Python was built without one.
     """
     name = f"libpython{sys.version_info.major}.{sys.version_info.minor}.so.1.0"
     folder = Path(sysconfig.get_config_var("LIBDIR") or "/usr/lib")
@@ -103,7 +99,7 @@ def locate_libpython() -> Path:
     try:
         ctypes.CDLL(name)  # on the system's own search path
     except OSError:
-        raise BinaryError(
+        raise StartError(
             f"this Python has no shared {name}, which Triton needs; install it (Debian: "
             f"`apt install {name.removesuffix('.so.1.0')}`; pyenv: "
             "PYTHON_CONFIGURE_OPTS=--enable-shared) and run `make clean setup`"

@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,15 +18,17 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO
 
+from address import Address, claim_ports
 from emotion_client.errors import EmotionError, ServerError
 from healthcheck import check
-from triton_binary import BinaryError, find_triton
+from start_error import StartError
+from triton_binary import find_triton
 from tritonclient.grpc import InferenceServerClient
 
 START_TIMEOUT_S = 300.0
@@ -45,33 +46,6 @@ HARMLESS_WITHOUT_GPU = (
     "CUDA driver version is insufficient",
 )
 GPU_DEVICE = Path("/dev/nvidiactl")
-
-
-class StartError(Exception):
-    """Triton cannot start, or it died; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a server listens.
-
-    Attributes:
-        host: address to bind; 127.0.0.1 is reachable from this machine alone.
-        http_port: HTTP; 0 takes a free one, as for the others.
-        grpc_port: gRPC.
-        metrics_port: Prometheus metrics.
-    """
-
-    host: str = "127.0.0.1"
-    http_port: int = 8000
-    grpc_port: int = 8001
-    metrics_port: int = 8002
-
-    @property
-    def url(self) -> str:
-        """The gRPC address as clients on this machine write it."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
-        return f"[{host}]:{self.grpc_port}" if ":" in host else f"{host}:{self.grpc_port}"
 
 
 @dataclass
@@ -155,10 +129,7 @@ class TritonServer:
         return errors[-1].split("] ", 1)[-1].strip().strip('"') if errors else ""
 
     def _start(self) -> None:
-        try:
-            triton = find_triton(scratch=self._scratch)
-        except BinaryError as error:
-            raise StartError(str(error)) from error
+        triton = find_triton(scratch=self._scratch)
         self._process = subprocess.Popen(
             [*triton.command, *self._options()],
             env=triton.environment,
@@ -258,39 +229,3 @@ def check_repository(repository: Path) -> None:
     checkpoint = repository / "emotion" / "1" / "checkpoint"
     if not (checkpoint / "config.json").is_file():
         raise StartError(f"{checkpoint} is missing; run `make prepare`")
-
-
-def claim_ports(address: Address) -> Address:
-    """Returns the address with every 0 replaced by a free port.
-
-    Raises:
-        StartError: a port is taken, or the host is none of this machine's.
-    """
-    if not address.host:
-        raise StartError("--host is empty; 127.0.0.1 serves this machine alone")
-    names = ("http_port", "grpc_port", "metrics_port")
-    wanted = [getattr(address, name) for name in names]
-    repeated = [port for port in wanted if port and wanted.count(port) > 1]
-    if repeated:
-        raise StartError(f"port {repeated[0]} is given twice; HTTP, gRPC and metrics need one each")
-    with ExitStack() as stack:
-        ports: dict[str, Any] = {
-            name: _claim(stack, address.host, port, option=f"--{name.replace('_', '-')}")
-            for name, port in zip(names, wanted, strict=True)
-        }
-    return replace(address, **ports)
-
-
-def _claim(stack: ExitStack, host: str, port: int, *, option: str) -> int:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = stack.enter_context(socket.socket(family))
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Triton does: no TIME_WAIT
-    try:
-        listener.bind((host, port))
-        listener.listen()
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise StartError(
-            f"cannot listen on {host}:{port}: {reason}; choose another with {option} or --host"
-        ) from error
-    return int(listener.getsockname()[1])

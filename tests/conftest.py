@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from address import Address
 from emotion_client import EmotionClient
 from serve import REPOSITORY
-from triton_server import Address, TritonServer
+from triton_server import TritonServer
 from tritonclient.grpc import InferenceServerClient
 
 FREE_PORTS = Address(http_port=0, grpc_port=0, metrics_port=0)

@@ -19,8 +19,9 @@ from emotion_client.tokenizer import TextTokenizer
 from emotion_engine.checkpoint import read_checkpoint
 from emotion_engine.classifier import Classifier
 from emotion_engine.settings import EngineSettings
-from prepare_model import PrepareError, prepare
+from prepare_model import prepare
 from safetensors.torch import load_file, save_file
+from source_model import PrepareError
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertModel
 
 from checkpoints import (

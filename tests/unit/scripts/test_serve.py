@@ -7,6 +7,7 @@ from types import SimpleNamespace, TracebackType
 
 import pytest
 import serve
+from address import Address
 from emotion_client.errors import (
     DeadlineExceeded,
     EmotionError,
@@ -16,7 +17,6 @@ from emotion_client.errors import (
     WrongServer,
 )
 from serve import count_executions, probe, watch
-from triton_server import Address
 from tritonclient.utils import InferenceServerException
 
 GOOD = None

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 import triton_binary
+from start_error import StartError
 from triton_binary import (
     SYSTEM_TRITON,
-    BinaryError,
     build_environment,
     find_triton,
     lay_out_backends,
@@ -91,7 +91,7 @@ def test_find_triton_no_wheel_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(BinaryError, match="no tritonserver; run `make setup`, or use NVIDIA's"):
+    with pytest.raises(StartError, match="no tritonserver; run `make setup`, or use NVIDIA's"):
         find_triton(scratch=tmp_path)
 
 
@@ -103,7 +103,7 @@ def test_locate_wheel_does_not_import_it(wheel: Path) -> None:
 def test_lay_out_backends_no_stub_for_this_python_is_said(wheel: Path, tmp_path: Path) -> None:
     home = wheel / "pytriton" / "tritonserver"
     shutil.rmtree(home / "python_backend_stubs")
-    with pytest.raises(BinaryError, match=f"no stub for Python {VERSION}; use Python 3.11 or 3.12"):
+    with pytest.raises(StartError, match=f"no stub for Python {VERSION}; use Python 3.11 or 3.12"):
         lay_out_backends(home, scratch=tmp_path)
 
 
@@ -125,7 +125,7 @@ def test_locate_libpython_none_says_how_to_get_one(
     monkeypatch.setattr(sysconfig, "get_config_var", {"LIBDIR": str(tmp_path)}.get)
     monkeypatch.setattr(ctypes, "CDLL", load)
     with pytest.raises(
-        BinaryError, match=rf"no shared {LIBPYTHON}.*apt install libpython{VERSION}`"
+        StartError, match=rf"no shared {LIBPYTHON}.*apt install libpython{VERSION}`"
     ):
         locate_libpython()
 

@@ -1,9 +1,9 @@
-"""Reading of training data by `scripts/train.py`."""
+"""Reading of training data by `scripts/examples.py`."""
 
 import pathlib
 
 import pytest
-from train import Example, TrainError, check_labels, join_verses, read_examples
+from examples import Example, TrainError, check_labels, join_verses, read_examples
 
 
 def write(path: pathlib.Path, *, content: bytes) -> pathlib.Path:

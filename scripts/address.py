@@ -1,0 +1,69 @@
+"""Where a server listens, and whether it can."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+from start_error import StartError
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens.
+
+    Attributes:
+        host: address to bind; 127.0.0.1 is reachable from this machine alone.
+        http_port: HTTP; 0 takes a free one, as for the others.
+        grpc_port: gRPC.
+        metrics_port: Prometheus metrics.
+    """
+
+    host: str = "127.0.0.1"
+    http_port: int = 8000
+    grpc_port: int = 8001
+    metrics_port: int = 8002
+
+    @property
+    def url(self) -> str:
+        """The gRPC address as clients on this machine write it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        return f"[{host}]:{self.grpc_port}" if ":" in host else f"{host}:{self.grpc_port}"
+
+
+def claim_ports(address: Address) -> Address:
+    """Returns the address with every 0 replaced by a free port.
+
+    Raises:
+        StartError: a port is taken, or the host is none of this machine's.
+    """
+    if not address.host:
+        raise StartError("--host is empty; 127.0.0.1 serves this machine alone")
+    names = ("http_port", "grpc_port", "metrics_port")
+    wanted = [getattr(address, name) for name in names]
+    repeated = [port for port in wanted if port and wanted.count(port) > 1]
+    if repeated:
+        raise StartError(f"port {repeated[0]} is given twice; HTTP, gRPC and metrics need one each")
+    with ExitStack() as stack:
+        ports: dict[str, Any] = {
+            name: _claim(stack, address.host, port, option=f"--{name.replace('_', '-')}")
+            for name, port in zip(names, wanted, strict=True)
+        }
+    return replace(address, **ports)
+
+
+def _claim(stack: ExitStack, host: str, port: int, *, option: str) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = stack.enter_context(socket.socket(family))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Triton does: no TIME_WAIT
+    try:
+        listener.bind((host, port))
+        listener.listen()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StartError(
+            f"cannot listen on {host}:{port}: {reason}; choose another with {option} or --host"
+        ) from error
+    return int(listener.getsockname()[1])

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from base_model import BaseModelError
-from source_model import PrepareError, count_positions, load_adapter, load_model
+from source_model import PrepareError, count_positions, load_source
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "model_repository" / "emotion" / "1" / "checkpoint"
@@ -57,7 +57,8 @@ def parse_args() -> argparse.Namespace:
         "--model",
         metavar="FOLDER|HUB_ID",
         help="a sequence classifier with safetensors weights, for instance "
-        "bhadresh-savani/bert-base-uncased-emotion (default: the shipped adapter on its base)",
+        "bhadresh-savani/bert-base-uncased-emotion, or an adapter that train.py made "
+        "(default: the shipped adapter on its base)",
     )
     parser.add_argument("--revision", help="commit, tag or branch of a hub model")
     parser.add_argument(
@@ -82,7 +83,7 @@ def prepare(
     """Writes a checkpoint folder, and puts it in place only when it is complete and checked.
 
     Args:
-        model: folder or hub id; None takes the shipped adapter.
+        model: folder of a classifier or of an adapter, or hub id; None takes the shipped adapter.
         target: the folder to write; an older one there is replaced.
         revision: commit, tag or branch of a hub model.
         max_length: most tokens of a text; None takes 128.
@@ -96,9 +97,7 @@ def prepare(
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".checkpoint-") as scratch:
         new = Path(scratch) / "new"
         say(f"loading {model or 'the shipped adapter and its base'}")
-        source, tokenizer = (
-            load_adapter() if model is None else load_model(model, revision=revision)
-        )
+        source, tokenizer = load_source(model, revision=revision)
         write_checkpoint(
             source, tokenizer, folder=new, max_length=choose_max_length(max_length, source=source)
         )

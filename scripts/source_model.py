@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from base_model import default_base
+from base_model import BASE_NAME, default_base
 
+ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER = Path(__file__).resolve().parents[1] / "checkpoints" / "emotion-minilm"
 
 
@@ -15,28 +17,55 @@ class PrepareError(Exception):
     """The checkpoint cannot be served; the message says why and what to do."""
 
 
-def load_adapter() -> tuple[Any, Any]:
-    """Returns model and tokenizer of the shipped adapter, merged into its base."""
-    from peft import PeftModel
-    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+def load_source(model: str | None, *, revision: str | None) -> tuple[Any, Any]:
+    """Returns model and tokenizer, both as transformers loads them.
 
-    base = default_base()
-    config = AutoConfig.from_pretrained(ADAPTER, local_files_only=True)
-    model = AutoModelForSequenceClassification.from_pretrained(
-        base, config=config, local_files_only=True, use_safetensors=True
-    )
-    merged = PeftModel.from_pretrained(model, str(ADAPTER)).merge_and_unload()
-    return merged.eval(), AutoTokenizer.from_pretrained(base, local_files_only=True)
-
-
-def load_model(model: str, *, revision: str | None) -> tuple[Any, Any]:
-    """Returns model and tokenizer of a folder or hub id: safetensors only, no remote code.
+    Args:
+        model: folder of a classifier or of an adapter, or hub id; None takes the shipped adapter.
+        revision: commit, tag or branch of a hub model.
 
     Raises:
         PrepareError: it cannot be fetched, has no safetensors, lacks weights or label names, or
             is a regression.
+        BaseModelError: the base of the shipped adapter is missing or altered.
     """
     from safetensors import SafetensorError
+
+    folder = ADAPTER if model is None else Path(model)
+    try:
+        if (folder / ADAPTER_CONFIG).is_file():
+            return load_adapter(folder)
+        return load_model(str(model), revision=revision)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise PrepareError(
+            f"cannot load {model or folder}: {first_line(error)}; "
+            "give a folder, or a hub id that this machine can reach"
+        ) from error
+    except RuntimeError as error:
+        raise PrepareError(
+            f"cannot load {model or folder}: the shapes of its weights are not those of its "
+            "config.json; does id2label have an entry for each label that it was trained on?"
+        ) from error
+
+
+def load_adapter(folder: Path) -> tuple[Any, Any]:
+    """Returns model and tokenizer of an adapter made by scripts/train.py, merged into its base."""
+    from peft import PeftModel
+    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+
+    adapter = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    name = adapter["base_model_name_or_path"]
+    base = str(default_base()) if name == BASE_NAME else name
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    network = AutoModelForSequenceClassification.from_pretrained(
+        base, config=config, use_safetensors=True, trust_remote_code=False
+    )
+    merged = PeftModel.from_pretrained(network, str(folder)).merge_and_unload()
+    return merged.eval(), AutoTokenizer.from_pretrained(base, trust_remote_code=False)
+
+
+def load_model(model: str, *, revision: str | None) -> tuple[Any, Any]:
+    """Returns model and tokenizer of a whole classifier: safetensors only, no remote code."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     source: dict[str, Any] = {
@@ -46,24 +75,15 @@ def load_model(model: str, *, revision: str | None) -> tuple[Any, Any]:
         **({"revision": revision} if revision else {}),
     }
     check_config(source)
-    try:
-        network, loading = AutoModelForSequenceClassification.from_pretrained(
-            **source, use_safetensors=True, output_loading_info=True
-        )
-        tokenizer = AutoTokenizer.from_pretrained(**source)
-    except (OSError, ValueError, SafetensorError) as error:
-        raise PrepareError(f"cannot load {model}: {first_line(error)}") from error
-    except RuntimeError as error:
-        raise PrepareError(
-            f"cannot load {model}: the shapes of its weights are not those of its config.json; "
-            "does id2label have one entry for each label that it was trained on?"
-        ) from error
+    network, loading = AutoModelForSequenceClassification.from_pretrained(
+        **source, use_safetensors=True, output_loading_info=True
+    )
     if loading["missing_keys"]:
         raise PrepareError(
             f"{model} lacks the weights {sorted(loading['missing_keys'])[0]}: it is no sequence "
             "classifier; fine-tune it first (scripts/train.py)"
         )
-    return network.eval(), tokenizer
+    return network.eval(), AutoTokenizer.from_pretrained(**source)
 
 
 def check_config(source: dict[str, Any]) -> None:
@@ -76,10 +96,7 @@ def check_config(source: dict[str, Any]) -> None:
     from transformers import PretrainedConfig
 
     model = source["pretrained_model_name_or_path"]
-    try:
-        config, _ = PretrainedConfig.get_config_dict(**source)
-    except (OSError, ValueError) as error:
-        raise PrepareError(f"cannot load {model}: {first_line(error)}") from error
+    config, _ = PretrainedConfig.get_config_dict(**source)
     if not config:
         raise PrepareError(f"cannot load {model}: it has no config.json")
     try:

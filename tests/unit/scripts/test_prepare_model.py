@@ -21,7 +21,7 @@ from emotion_engine.classifier import Classifier
 from emotion_engine.settings import EngineSettings
 from prepare_model import prepare
 from safetensors.torch import load_file, save_file
-from source_model import PrepareError
+from source_model import ADAPTER, PrepareError
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertModel
 
 from checkpoints import (
@@ -447,3 +447,13 @@ def test_main_interrupted_exits_with_0_and_says_so(
     assert run_main(monkeypatch, "--model", str(source), "--output", str(target)) == 0
     assert "stopped; the checkpoint is as it was" in capsys.readouterr().out
     assert read_all(target) == older
+
+
+def test_prepare_folder_of_an_adapter_is_merged_into_its_base(tmp_path: Path) -> None:
+    adapter = shutil.copytree(ADAPTER, tmp_path / "adapter")
+    config = json.loads((adapter / "config.json").read_text())
+    config["id2label"]["2"] = "delight"  # told apart from the shipped one by a label
+    (adapter / "config.json").write_text(json.dumps(config))
+    prepare(str(adapter), target=tmp_path / "checkpoint")
+    labels = (tmp_path / "checkpoint" / "labels.txt").read_text().split()
+    assert labels == ["anger", "fear", "delight", "love", "sadness", "surprise"]

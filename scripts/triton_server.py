@@ -52,6 +52,8 @@ GPU_DEVICE = Path("/dev/nvidiactl")
 class TritonServer:
     """A running Triton, as a context manager: ready inside, gone without a trace outside.
 
+    The thread that enters it must live as long as the server: the kernel stops Triton with it.
+
     Args:
         repository: the model repository to serve.
         address: where to listen.
@@ -131,7 +133,7 @@ class TritonServer:
     def _start(self) -> None:
         triton = find_triton(scratch=self._scratch)
         self._process = subprocess.Popen(
-            [*triton.command, *self._options()],
+            [*die_with_us(), *triton.command, *self._options()],
             env=triton.environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -207,6 +209,15 @@ class TritonServer:
         for path in SHARED_MEMORY.glob(f"{self._prefix}*"):
             path.unlink(missing_ok=True)
         shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def die_with_us() -> list[str]:
+    """Returns a prefix that has the kernel stop a command when we are killed ourselves.
+
+    Where there is no setpriv (it is part of util-linux), a `kill -9` of us leaves Triton running.
+    """
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
 def is_error(line: str) -> bool:

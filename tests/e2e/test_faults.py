@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
 import subprocess
@@ -114,6 +115,19 @@ def test_serve_triton_killed_exits_one():
         assert "Triton died" in running.errors.read_text()
         assert are_gone(left)
     assert traces() == before
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv, of util-linux")
+def test_serve_killed_itself_takes_triton_along():
+    before = traces()
+    with serve() as running:
+        running.wait_until_ready()
+        left = running.descendants()
+        subprocess.run(["kill", "-9", str(running.process.pid)], check=True)
+        assert are_gone(left, within_s=MAX_DEATH_S)
+    for path in traces() - before:
+        assert path.endswith("-triton")  # a scratch folder, no shared memory
+        shutil.rmtree(path)
 
 
 def run_serve(*options):

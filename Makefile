@@ -46,5 +46,5 @@ format: $(INSTALLED)  ## mend what ruff can mend
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 clean:  ## remove .venv, the prepared checkpoint and caches
-	rm -rf .venv $(CHECKPOINT) *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv $(CHECKPOINT) $(dir $(CHECKPOINT)).checkpoint-* *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from address import Address
 from emotion_client import EmotionClient, EmotionError, Prediction
-from serve import REPOSITORY, count_executions
+from healthcheck import count_executions
 from start_error import StartError
-from triton_server import TritonServer
+from triton_server import REPOSITORY, TritonServer
 from tritonclient.grpc import InferenceServerClient
 
 LYRICS = Path(__file__).with_name("demo_lyrics.txt")
@@ -78,10 +78,10 @@ def format_row(title: str, prediction: Prediction) -> str:
 def measure_sharing(client: EmotionClient, *, texts: list[str]) -> str:
     """Sends many requests at a time; returns a sentence on how many batches they shared."""
     with InferenceServerClient(client.url) as server, ThreadPoolExecutor(NUM_AT_A_TIME) as pool:
-        before = count_executions(server)
+        before = count_executions(server, model="emotion")
         requests = [texts[i % len(texts)] for i in range(NUM_REQUESTS)]
         list(pool.map(client.predict, requests))
-        num_batches = count_executions(server) - before
+        num_batches = count_executions(server, model="emotion") - before
     return f"{NUM_REQUESTS} requests, {NUM_AT_A_TIME} at a time, shared {num_batches} batches"
 
 

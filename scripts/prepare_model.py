@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from base_model import BaseModelError
+from emotion_engine.checkpoint import REVISION_FILES
 from source_model import PrepareError, count_positions, load_source
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "model_repository" / "emotion" / "1" / "checkpoint"
 DEFAULT_MAX_LENGTH = 128
 TOLERANCE = 1e-4
+FILES = {*REVISION_FILES, "labels.txt"}
 
 # What the prepared checkpoint must read and classify as its source does.
 PROBES = (
@@ -65,7 +67,8 @@ def parse_args() -> argparse.Namespace:
         "--max-length",
         type=int,
         metavar="TOKENS",
-        help=f"most tokens of a text, special tokens included (default: {DEFAULT_MAX_LENGTH})",
+        help=f"most tokens of a text, special tokens included (default: {DEFAULT_MAX_LENGTH}, "
+        "or the model's positions where they are fewer)",
     )
     parser.add_argument(
         "--output", type=Path, default=TARGET, metavar="FOLDER", help="where to write (%(default)s)"
@@ -89,9 +92,10 @@ def prepare(
         max_length: most tokens of a text; None takes 128.
 
     Raises:
-        PrepareError: the model cannot be served.
+        PrepareError: the model cannot be served, or the target holds something else.
         BaseModelError: the base of the shipped adapter is missing or altered.
     """
+    check_target(target)
     silence_transformers()
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".checkpoint-") as scratch:
@@ -106,6 +110,21 @@ def prepare(
         check_predictions(new, source=source, tokenizer=tokenizer)
         swap(new, target=target, old=Path(scratch) / "old")
     say(f"wrote {target}")
+
+
+def check_target(target: Path) -> None:
+    """Refuses to replace what is no checkpoint.
+
+    Raises:
+        PrepareError: the target is a file, or a folder with something else in it.
+    """
+    if target.exists() and not target.is_dir():
+        raise PrepareError(f"--output {target} is a file; name a folder")
+    foreign = {path.name for path in target.iterdir()} - FILES if target.exists() else set()
+    if foreign:
+        raise PrepareError(
+            f"--output {target} holds {min(foreign)!r} and would be replaced; name another folder"
+        )
 
 
 def choose_max_length(wanted: int | None, *, source: Any) -> int:
@@ -157,6 +176,9 @@ def write_checkpoint(source: Any, tokenizer: Any, *, folder: Path, max_length: i
     backend.save(str(folder / "tokenizer.json"))
     labels = [source.config.id2label[i] for i in range(source.config.num_labels)]
     (folder / "labels.txt").write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
+    for path in folder.iterdir():
+        if path.name not in FILES:
+            path.unlink()  # what some tokenizers write besides is in tokenizer.json too
     (folder / "model.safetensors").chmod(
         0o644
     )  # written for its owner alone; Triton may be another

@@ -15,13 +15,12 @@ from pathlib import Path
 
 from address import Address
 from emotion_client.errors import DeadlineExceeded, EmotionError, Overloaded
-from healthcheck import check
+from healthcheck import check, count_executions
 from start_error import StartError
-from triton_server import TritonServer
+from triton_server import REPOSITORY, TritonServer
 from tritonclient.grpc import InferenceServerClient
-from tritonclient.utils import InferenceServerException
 
-REPOSITORY = Path(__file__).resolve().parents[1] / "model_repository"
+MODELS = ("emotion_info", "emotion_tokenizer", "emotion")
 WATCH_INTERVAL_S = 3.0
 WATCH_TIMEOUT_S = 5.0
 MAX_FAILURES = 3
@@ -44,7 +43,7 @@ def main() -> int:
         say("stopped")
         return 0
     except StartError as error:
-        print(f"serve: {error}", file=sys.stderr)
+        complain(str(error))
         return 2
 
 
@@ -55,7 +54,11 @@ def parse_args() -> argparse.Namespace:
     )
     default = Address()
     parser.add_argument(
-        "--model-repository", type=Path, default=REPOSITORY, metavar="FOLDER", help="(%(default)s)"
+        "--model-repository",
+        type=Path,
+        default=REPOSITORY,
+        metavar="FOLDER",
+        help="a repository like this project's (%(default)s)",
     )
     parser.add_argument(
         "--host",
@@ -87,23 +90,22 @@ def print_address(address: Address) -> None:
 def watch(server: TritonServer) -> int:
     """Asks for a real answer every few seconds; returns 1 when the server is dead."""
     num_failures = 0
+    num_executions = dict.fromkeys(MODELS, 0)
     with InferenceServerClient(server.address.url) as connection:
-        num_executions = 0
         while True:
             time.sleep(WATCH_INTERVAL_S)
             if not server.is_running():
-                print(f"serve: Triton died: {server.last_error()}", file=sys.stderr)
+                complain(f"Triton died: {server.last_error() or server.describe_exit()}")
                 return 1
-            count = count_executions(connection)
-            error = probe(connection, url=server.address.url, is_busy=count > num_executions)
-            num_executions = max(num_executions, count)
+            counts = {model: count_executions(connection, model=model) for model in MODELS}
+            is_busy = all(counts[model] > num_executions[model] for model in MODELS)
+            num_executions = {model: max(num_executions[model], counts[model]) for model in MODELS}
+            error = probe(connection, url=server.address.url, is_busy=is_busy)
             num_failures = num_failures + 1 if error else 0
             if error:
-                print(
-                    f"serve: no answer ({num_failures} of {MAX_FAILURES}): {error}", file=sys.stderr
-                )
+                complain(f"no answer ({num_failures} of {MAX_FAILURES}): {error}")
             if num_failures == MAX_FAILURES:
-                print("serve: the models are dead; stopping Triton", file=sys.stderr)
+                complain("the models are dead; stopping Triton")
                 server.mark_broken()
                 return 1
 
@@ -112,7 +114,8 @@ def probe(connection: InferenceServerClient, *, url: str, is_busy: bool) -> Emot
     """Asks for a real answer; returns what went wrong.
 
     A server under more load than it can take refuses the probe as it refuses everybody. As long as
-    it computes batches meanwhile, it is busy, not dead.
+    every one of its models computes batches meanwhile, it is busy, not dead. (The probe itself is
+    work for those that come before the overloaded one.)
     """
     try:
         check(connection, url=url, timeout_s=WATCH_TIMEOUT_S)
@@ -123,13 +126,9 @@ def probe(connection: InferenceServerClient, *, url: str, is_busy: bool) -> Emot
     return None
 
 
-def count_executions(connection: InferenceServerClient) -> int:
-    """Returns how many batches `emotion` computed; -1 when Triton does not say."""
-    try:
-        statistics = connection.get_inference_statistics("emotion", client_timeout=WATCH_TIMEOUT_S)
-    except InferenceServerException:
-        return -1
-    return int(statistics.model_stats[0].execution_count)
+def complain(line: str) -> None:
+    """Prints one line of what is wrong."""
+    print(f"serve: {line}", file=sys.stderr, flush=True)
 
 
 def say(line: str) -> None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from base_model import BASE_NAME, default_base
+from base_model import BASE_NAME, BaseModelError, default_base
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER = Path(__file__).resolve().parents[1] / "checkpoints" / "emotion-minilm"
@@ -25,26 +25,28 @@ def load_source(model: str | None, *, revision: str | None) -> tuple[Any, Any]:
         revision: commit, tag or branch of a hub model.
 
     Raises:
-        PrepareError: it cannot be fetched, has no safetensors, lacks weights or label names, or
-            is a regression.
+        PrepareError: it cannot be fetched or read, has no safetensors, lacks weights or label
+            names, or is a regression.
         BaseModelError: the base of the shipped adapter is missing or altered.
     """
-    from safetensors import SafetensorError
-
     folder = ADAPTER if model is None else Path(model)
+    if revision and folder.is_dir():
+        raise PrepareError(f"--revision {revision} is for hub models; {folder} is a folder")
     try:
         if (folder / ADAPTER_CONFIG).is_file():
             return load_adapter(folder)
         return load_model(str(model), revision=revision)
-    except (OSError, ValueError, SafetensorError) as error:
-        raise PrepareError(
-            f"cannot load {model or folder}: {first_line(error)}; "
-            "give a folder, or a hub id that this machine can reach"
-        ) from error
     except RuntimeError as error:
         raise PrepareError(
             f"cannot load {model or folder}: the shapes of its weights are not those of its "
             "config.json; does id2label have an entry for each label that it was trained on?"
+        ) from error
+    except (PrepareError, BaseModelError):
+        raise
+    except Exception as error:  # whatever a broken file makes of the libraries that read it
+        raise PrepareError(
+            f"cannot load {model or folder}: {first_line(error)}; "
+            "give a folder, or a hub id that this machine can reach"
         ) from error
 
 
@@ -124,4 +126,4 @@ def count_positions(source: Any) -> int:
 
 def first_line(error: Exception) -> str:
     """Returns the first line of an error's message."""
-    return str(error).strip().split("\n")[0]
+    return str(error).strip().split("\n")[0] or type(error).__name__

@@ -54,7 +54,8 @@ def find_embedded(scratch: Path) -> TritonBinary:
     site = locate_wheel()
     home = site / "pytriton" / "tritonserver"
     binary = home / "bin" / "tritonserver"
-    binary.chmod(binary.stat().st_mode | 0o111)  # pip drops the run bit
+    if not os.access(binary, os.X_OK):  # pip drops the run bit
+        binary.chmod(binary.stat().st_mode | 0o111)
     backends = lay_out_backends(home, scratch=scratch)
     command = [
         str(binary),

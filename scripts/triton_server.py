@@ -17,8 +17,8 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -26,11 +26,14 @@ from typing import IO
 
 from address import Address, claim_ports
 from emotion_client.errors import EmotionError, ServerError
+from emotion_engine.checkpoint import read_checkpoint
+from emotion_engine.errors import CheckpointError
 from healthcheck import check
 from start_error import StartError
 from triton_binary import find_triton
 from tritonclient.grpc import InferenceServerClient
 
+REPOSITORY = Path(__file__).resolve().parents[1] / "model_repository"
 START_TIMEOUT_S = 300.0
 REPORT_INTERVAL_S = 5.0
 EXIT_TIMEOUT_S = 15  # Triton waits this long for requests in flight
@@ -86,6 +89,9 @@ class TritonServer:
             self._scratch.mkdir(mode=0o700)
             self._start()
             self._wait_until_ready()
+        except OSError as error:
+            self.stop()
+            raise StartError(f"cannot run Triton: {error}; free that, or set TMPDIR") from error
         except BaseException:
             self.stop()
             raise
@@ -126,9 +132,19 @@ class TritonServer:
             self._remove_traces()
 
     def last_error(self) -> str:
-        """Returns the last error that Triton logged, or "" where it logged none."""
+        """Returns the error in Triton's log that says most, or "" where it logged none."""
         errors = [line for line in self._log if is_error(line)]
-        return errors[-1].split("] ", 1)[-1].strip().strip('"') if errors else ""
+        causes = [line for line in errors if "failed to load" in line] or errors[-1:]
+        if not causes:
+            return ""
+        sentence = causes[0].split("] ", 1)[-1]
+        return sentence.split("\\n\\nAt:")[0].strip().strip('"')  # behind "At:" a Python trace
+
+    def describe_exit(self) -> str:
+        """Returns how the Triton process ended, for when it logged nothing."""
+        code = self._process.poll() if self._process is not None else None
+        name = signal.Signals(-code).name if code is not None and code < 0 else f"code {code}"
+        return f"it ended with {name} and logged no error"
 
     def _start(self) -> None:
         triton = find_triton(scratch=self._scratch)
@@ -200,15 +216,31 @@ class TritonServer:
         return None
 
     def _remove_traces(self) -> None:
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)  # Triton and the models' processes
-            self._process.wait()
-        if self._reader is not None:
-            self._reader.join(READER_TIMEOUT_S)
-        for path in SHARED_MEMORY.glob(f"{self._prefix}*"):
-            path.unlink(missing_ok=True)
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        with signals_ignored():  # an impatient Ctrl-C must not cut this short
+            if self._process is not None:
+                with suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)  # Triton and its models
+                self._process.wait()
+            if self._reader is not None:
+                self._reader.join(READER_TIMEOUT_S)
+            for path in SHARED_MEMORY.glob(f"{self._prefix}*"):
+                path.unlink(missing_ok=True)
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+@contextmanager
+def signals_ignored() -> Iterator[None]:
+    """Ignores Ctrl-C and SIGTERM inside; only the main thread may, elsewhere it does nothing."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def die_with_us() -> list[str]:
@@ -229,14 +261,18 @@ def is_error(line: str) -> bool:
 
 
 def check_repository(repository: Path) -> None:
-    """Refuses a repository without a prepared checkpoint.
+    """Refuses a repository without a whole checkpoint, before Triton is started for nothing.
 
     Raises:
-        StartError: naming the folder that is missing.
+        StartError: naming what is missing or broken.
     """
     config = repository / "emotion" / "config.pbtxt"
     if not config.is_file():
         raise StartError(f"{config} is missing; give the model repository of this project")
     checkpoint = repository / "emotion" / "1" / "checkpoint"
-    if not (checkpoint / "config.json").is_file():
+    if not checkpoint.is_dir():
         raise StartError(f"{checkpoint} is missing; run `make prepare`")
+    try:
+        read_checkpoint(checkpoint)
+    except CheckpointError as error:
+        raise StartError(f"{checkpoint} cannot be served: {error}") from error

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from address import Address
 from emotion_client import EmotionClient
-from serve import REPOSITORY
-from triton_server import TritonServer
+from triton_server import REPOSITORY, TritonServer
 from tritonclient.grpc import InferenceServerClient
 
 FREE_PORTS = Address(http_port=0, grpc_port=0, metrics_port=0)

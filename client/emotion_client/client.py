@@ -10,12 +10,12 @@ from typing import Any
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from emotion_client.arguments import check_text, check_timeout, check_url
 from emotion_client.errors import DeadlineExceeded, RevisionChanged, Unavailable, translate
 from emotion_client.prediction import Prediction
 from emotion_client.protocol import (
     ServerInfo,
     build_inputs,
-    check_text,
     parse_info,
     parse_prediction,
 )
@@ -31,7 +31,10 @@ class EmotionClient:
 
     Args:
         url: "host:port" of the server's gRPC port.
-        timeout_s: seconds that one call may take in all, above 0.
+        timeout_s: seconds that one call may take in all, above 0 and at most a day.
+
+    Raises:
+        ValueError: `url` is no "host:port", or `timeout_s` is out of range.
 
     Example:
         >>> with EmotionClient("127.0.0.1:8001") as client:  # doctest: +SKIP
@@ -39,11 +42,10 @@ class EmotionClient:
     """
 
     def __init__(self, url: str = DEFAULT_URL, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
-        if timeout_s <= 0:
-            raise ValueError(f"timeout_s is {timeout_s}; it must be above 0")
-        self.url = url
-        self.timeout_s = timeout_s
+        self.url = check_url(url)
+        self.timeout_s = check_timeout(timeout_s)
         self._lock = Lock()
+        self._info_lock = Lock()
         self._channel: InferenceServerClient | None = None
         self._info: ServerInfo | None = None
 
@@ -100,7 +102,15 @@ class EmotionClient:
         return parse_prediction(result, encoding=encoding, labels=info.labels)
 
     def _get_info(self, *, deadline: float) -> ServerInfo:
-        return self._info or self._fetch_info(deadline=deadline)
+        if self._info is not None:
+            return self._info
+        # One thread fetches it; the others wait for that, no longer than their deadline.
+        if not self._info_lock.acquire(timeout=max(0.0, deadline - monotonic())):
+            raise DeadlineExceeded(f"{self.url}: no answer within {self.timeout_s} s")
+        try:
+            return self._info or self._fetch_info(deadline=deadline)
+        finally:
+            self._info_lock.release()
 
     def _fetch_info(self, *, deadline: float) -> ServerInfo:
         result = self._infer("emotion_info", inputs=[], parameters={}, deadline=deadline)
@@ -113,14 +123,15 @@ class EmotionClient:
         remaining_s = deadline - monotonic()
         if remaining_s <= 0:
             raise DeadlineExceeded(f"{self.url}: no answer within {self.timeout_s} s")
+        channel = self._connect()
         try:
-            return self._connect().infer(
-                model, inputs, client_timeout=remaining_s, parameters=parameters
-            )
-        except InferenceServerException as error:
+            return channel.infer(model, inputs, client_timeout=remaining_s, parameters=parameters)
+        except (InferenceServerException, ValueError) as error:
+            if channel is not self._channel:
+                raise Unavailable(f"{self.url}: the client was closed during the call") from error
+            if isinstance(error, ValueError):
+                raise
             raise translate(error, url=self.url) from error
-        except ValueError as error:  # what gRPC raises where another thread called close()
-            raise Unavailable(f"{self.url}: the client was closed during the call") from error
 
     def _connect(self) -> InferenceServerClient:
         with self._lock:

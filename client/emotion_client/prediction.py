@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Prediction:
     truncated: bool
     revision: str
 
-    def __iter__(self) -> Iterator[str | float]:
+    def __iter__(self) -> Iterator[Any]:
         """Yields label and confidence."""
         yield self.label
         yield self.confidence

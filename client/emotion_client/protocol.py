@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from tritonclient.grpc import InferInput
 
-from emotion_client.errors import InvalidInput, WrongServer
+from emotion_client.errors import WrongServer
 from emotion_client.prediction import Prediction
 from emotion_client.tokenizer import Encoding, TextTokenizer
 
 PROTOCOL = 1
-MAX_TEXT_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -29,25 +28,6 @@ class ServerInfo:
     tokenizer: TextTokenizer
     labels: tuple[str, ...]
     revision: str
-
-
-def check_text(text: object) -> None:
-    """Refuses what cannot be a text.
-
-    Raises:
-        InvalidInput: naming the type, the code point or the size, never the text.
-    """
-    if not isinstance(text, str):
-        raise InvalidInput(f"text has the type {type(text).__name__}; it must be str")
-    try:
-        size_bytes = len(text.encode())
-    except UnicodeEncodeError as error:
-        raise InvalidInput(
-            f"text has the lone surrogate U+{ord(text[error.start]):04X} "
-            f"at position {error.start}; it must be encodable as UTF-8"
-        ) from None
-    if size_bytes > MAX_TEXT_BYTES:
-        raise InvalidInput(f"text has {size_bytes} bytes as UTF-8; limit is {MAX_TEXT_BYTES}")
 
 
 def build_inputs(encoding: Encoding) -> list[Any]:

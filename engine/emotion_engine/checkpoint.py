@@ -47,7 +47,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         CheckpointError: a file is missing or unreadable, there is no `id2label`, or the
             checkpoint is no classifier.
     """
-    for name in REVISION_FILES:
+    for name in (*REVISION_FILES, "labels.txt"):
         if not (folder / name).is_file():
             raise CheckpointError(
                 f"checkpoint file {name} is missing; run scripts/prepare_model.py"
@@ -95,6 +95,9 @@ def read_labels(config: dict[str, Any]) -> tuple[str, ...]:
     if set(by_id) != set(ids):
         raise CheckpointError(f"id2label has the keys {sorted(by_id)}; they must be 0, 1, 2, ...")
     labels = tuple(by_id[i] for i in ids)
+    unprintable = [label for label in labels if not label.strip() or not label.isprintable()]
+    if unprintable:
+        raise CheckpointError(f"id2label has the label {unprintable[0]!r}; it must be one line")
     if len(set(labels)) < len(labels):
         raise CheckpointError(f"id2label has a label twice, among {', '.join(labels)}")
     return labels
@@ -119,6 +122,8 @@ def _read_json(path: Path) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise CheckpointError(f"{path.name} is no JSON; run scripts/prepare_model.py") from error
+    if not isinstance(document, dict):
+        raise CheckpointError(f"{path.name} is no JSON object; run scripts/prepare_model.py")
     return document
 
 

@@ -9,6 +9,7 @@ from emotion_engine.checkpoint import Checkpoint
 from emotion_engine.errors import InvalidRequest
 
 Ids = NDArray[np.int64]
+MAX_ECHO = 64  # characters of a caller's value in a sentence; gRPC limits what an error may hold
 
 
 def read_rows(input_ids: Ids, attention_mask: Ids, *, checkpoint: Checkpoint) -> list[Ids]:
@@ -44,7 +45,7 @@ def check_revision(asked: str | None, *, served: str) -> None:
     """
     if asked is not None and asked != served:
         raise InvalidRequest(
-            f"revision mismatch: the request has {asked}, the server has {served}; "
+            f"revision mismatch: the request has {str(asked)[:MAX_ECHO]!r}, the server {served}; "
             "fetch emotion_info again and tokenize with its tokenizer",
             reason="revision",
         )

@@ -1,22 +1,68 @@
-"""The engine's tunables, as config.pbtxt gives them."""
+"""The tunables of the models, as config.pbtxt gives them."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Self
 
 from emotion_engine.errors import SettingsError
 
 DTYPES = ("auto", "bfloat16", "float32")
 
 
-@dataclass(frozen=True)
-class EngineSettings:
-    """The `parameters` of the model `emotion`.
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSettings:
+    """The `parameters` of a model that reads nothing but the checkpoint.
 
     Attributes:
         checkpoint: checkpoint folder, relative to the model's folder.
+    """
+
+    checkpoint: str
+
+    @classmethod
+    def from_model_config(cls, document: str) -> Self:
+        """Reads settings from a model's configuration.
+
+        Args:
+            document: config.pbtxt as the JSON that Triton hands to a Python model.
+
+        Raises:
+            SettingsError: a parameter is missing, unknown, not of its type or out of range.
+        """
+        parameters = json.loads(document)["parameters"]
+        return cls.from_parameters({name: p["string_value"] for name, p in parameters.items()})
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, str]) -> Self:
+        """Reads settings from strings.
+
+        Args:
+            parameters: name to value, both as they stand in config.pbtxt.
+
+        Raises:
+            SettingsError: a parameter is missing, unknown, not of its type or out of range.
+        """
+        known = {field.name: field.type for field in fields(cls)}
+        unknown = sorted(set(parameters) - set(known))
+        if unknown:
+            raise SettingsError(f"unknown parameter {unknown[0]!r}; known are {', '.join(known)}")
+        missing = [f.name for f in fields(cls) if f.default is MISSING and f.name not in parameters]
+        if missing:
+            raise SettingsError(f"the parameter {missing[0]!r} is missing")
+        values: dict[str, Any] = {
+            name: _parse(name, text, kind=known[name]) for name, text in parameters.items()
+        }
+        return cls(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSettings(CheckpointSettings):
+    """The `parameters` of the model `emotion`.
+
+    Attributes:
         dtype: "bfloat16", "float32", or "auto": bfloat16 where the device has it in hardware.
         max_batch_tokens: most tokens a forward pass may compute; larger batches take several. 0
             takes 2,048 on a CPU, where more is not faster, and 16,384 on a GPU.
@@ -34,25 +80,6 @@ class EngineSettings:
         for name in ("max_batch_tokens", "num_threads"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must be 0 or more")
-
-    @classmethod
-    def from_parameters(cls, parameters: Mapping[str, str]) -> EngineSettings:
-        """Reads settings from strings.
-
-        Args:
-            parameters: name to value, both as they stand in config.pbtxt.
-
-        Raises:
-            SettingsError: a name is unknown, or a value is not of its type or out of range.
-        """
-        known = {field.name: field.type for field in fields(cls)}
-        unknown = sorted(set(parameters) - set(known))
-        if unknown:
-            raise SettingsError(f"unknown parameter {unknown[0]!r}; known are {', '.join(known)}")
-        values: dict[str, Any] = {
-            name: _parse(name, text, kind=known[name]) for name, text in parameters.items()
-        }
-        return cls(**values)
 
 
 def _parse(name: str, text: str, *, kind: object) -> str | int:

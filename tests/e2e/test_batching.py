@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 from e2e.calls import ids_inputs, infer, read_metric, start_all
-from serve import count_executions
+from healthcheck import count_executions
 
 NUM_REQUESTS = 256
 
@@ -17,7 +17,8 @@ def test_mixed_lengths_share_batches_without_padding(server, triton):
     lengths = rng.integers(3, 129, size=NUM_REQUESTS)
     requests = [ids_inputs(rng.integers(1000, 30000, size=(1, n))) for n in lengths]
     names = ("emotion_batch_tokens_sum", "emotion_computed_tokens_sum", "emotion_batch_rows_sum")
-    before, executions = [read_metric(port, name) for name in names], count_executions(triton)
+    before = [read_metric(port, name) for name in names]
+    executions = count_executions(triton, model="emotion")
 
     futures = start_all([partial(infer, triton, "emotion", r) for r in requests], at_a_time=64)
     assert all(future.exception() is None for future in futures)
@@ -26,7 +27,7 @@ def test_mixed_lengths_share_batches_without_padding(server, triton):
     assert rows == NUM_REQUESTS
     assert tokens == lengths.sum()
     assert computed <= 1.10 * tokens
-    assert count_executions(triton) - executions <= NUM_REQUESTS / 8
+    assert count_executions(triton, model="emotion") - executions <= NUM_REQUESTS / 8
 
 
 def test_metrics_all_names_are_there(server, triton):

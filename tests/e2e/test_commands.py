@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from serve import REPOSITORY
+from triton_server import REPOSITORY
 
 ROOT = REPOSITORY.parent
 

@@ -24,10 +24,7 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Loads the checkpoint and warms it up; the model is READY only afterwards."""
-        parameters = json.loads(args["model_config"])["parameters"]
-        settings = EngineSettings.from_parameters(
-            {name: value["string_value"] for name, value in parameters.items()}
-        )
+        settings = EngineSettings.from_model_config(args["model_config"])
         is_gpu = args["model_instance_kind"] == "GPU"
         device = f"cuda:{args['model_instance_device_id']}" if is_gpu else "cpu"
         self.checkpoint = read_checkpoint(Path(args["model_repository"], settings.checkpoint))

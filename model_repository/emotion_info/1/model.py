@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import traceback
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from emotion_client.protocol import PROTOCOL
 from emotion_engine.checkpoint import Checkpoint, read_checkpoint
+from emotion_engine.settings import CheckpointSettings
 
 
 class TritonPythonModel:
@@ -18,9 +18,8 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Reads the checkpoint's facts; every request gets the same ones."""
-        parameters = json.loads(args["model_config"])["parameters"]
-        folder = Path(args["model_repository"], parameters["checkpoint"]["string_value"])
-        checkpoint = read_checkpoint(folder)
+        settings = CheckpointSettings.from_model_config(args["model_config"])
+        checkpoint = read_checkpoint(Path(args["model_repository"], settings.checkpoint))
         self.facts = collect_facts(checkpoint)
 
     def execute(self, requests: list[Any]) -> list[Any]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import traceback
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from emotion_client.protocol import MAX_TEXT_BYTES
+from emotion_client.arguments import MAX_TEXT_BYTES
 from emotion_client.tokenizer import Encoding, TextTokenizer
 from emotion_engine.checkpoint import read_checkpoint
 from emotion_engine.errors import InvalidRequest
+from emotion_engine.settings import CheckpointSettings
 
 FAILED = "the tokenizer failed on this request; the server's log says where"
 
@@ -22,9 +22,8 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Loads the tokenizer."""
-        parameters = json.loads(args["model_config"])["parameters"]
-        folder = Path(args["model_repository"], parameters["checkpoint"]["string_value"])
-        checkpoint = read_checkpoint(folder)
+        settings = CheckpointSettings.from_model_config(args["model_config"])
+        checkpoint = read_checkpoint(Path(args["model_repository"], settings.checkpoint))
         self.tokenizer = TextTokenizer(
             checkpoint.tokenizer_json(), max_length=checkpoint.max_length
         )
@@ -53,15 +52,16 @@ def read_texts(values: np.ndarray) -> list[str]:
         values: (rows, 1) object, each an UTF-8 byte string.
 
     Raises:
-        InvalidRequest: a row is not UTF-8 or too large; names the row, never the text.
+        InvalidRequest: a row is not UTF-8, or the rows are too large; never says the text.
     """
+    size_bytes = sum(len(value) for value in values.ravel())
+    if size_bytes > MAX_TEXT_BYTES:
+        raise InvalidRequest(
+            f"the request has {size_bytes} bytes of text; limit is {MAX_TEXT_BYTES}",
+            reason="too_large",
+        )
     texts = []
     for row, value in enumerate(values.ravel()):
-        if len(value) > MAX_TEXT_BYTES:
-            raise InvalidRequest(
-                f"row {row}: text has {len(value)} bytes; limit is {MAX_TEXT_BYTES}",
-                reason="too_large",
-            )
         try:
             texts.append(value.decode())
         except UnicodeDecodeError as error:

@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from emotion_client.errors import InvalidInput, WrongServer
+from emotion_client.errors import WrongServer
 from emotion_client.protocol import (
-    MAX_TEXT_BYTES,
     PROTOCOL,
     build_inputs,
-    check_text,
     parse_info,
     parse_prediction,
 )
@@ -48,54 +46,6 @@ def build_info(folder: Path, *, protocol: int = PROTOCOL) -> Result:
         revision=strings(REVISION),
         protocol=np.array([protocol], dtype=np.int32),
     )
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        pytest.param("", id="empty"),
-        pytest.param("\0", id="nul"),
-        pytest.param("любовь 🎶", id="any-script"),
-        pytest.param("a" * MAX_TEXT_BYTES, id="one-mebibyte"),
-        pytest.param("é" * (MAX_TEXT_BYTES // 2), id="one-mebibyte-of-two-byte-characters"),
-        pytest.param("\U0010ffff", id="last-code-point"),
-    ],
-)
-def test_check_text_any_string_is_taken(text: str) -> None:
-    check_text(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        pytest.param(None, "text has the type NoneType; it must be str", id="none"),
-        pytest.param(b"la", "text has the type bytes; it must be str", id="bytes"),
-        pytest.param(["la"], "text has the type list; it must be str", id="list"),
-        pytest.param(3.5, "text has the type float; it must be str", id="number"),
-        pytest.param(
-            "secret\ud800verse",
-            "text has the lone surrogate U+D800 at position 6; it must be encodable as UTF-8",
-            id="lone-surrogate",
-        ),
-        pytest.param(
-            "a" * (MAX_TEXT_BYTES + 1),
-            "text has 1048577 bytes as UTF-8; limit is 1048576",
-            id="one-byte-too-large",
-        ),
-        pytest.param(
-            "é" * (MAX_TEXT_BYTES // 2 + 1),
-            "text has 1048578 bytes as UTF-8; limit is 1048576",
-            id="too-large-in-bytes-alone",
-        ),
-    ],
-)
-def test_check_text_what_is_no_text_is_refused_without_quoting_it(
-    text: object, sentence: str
-) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        check_text(text)
-    assert str(caught.value) == sentence
-    assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
 def test_build_inputs_are_one_row_of_int64() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import fake_triton
 import numpy as np
 import pytest
-from emotion_client.protocol import MAX_TEXT_BYTES
+from emotion_client.arguments import MAX_TEXT_BYTES
 from fake_triton import InferenceRequest, InferenceResponse, TritonError
 from transformers import AutoTokenizer
 

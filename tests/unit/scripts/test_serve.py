@@ -16,7 +16,8 @@ from emotion_client.errors import (
     Unavailable,
     WrongServer,
 )
-from serve import count_executions, probe, watch
+from healthcheck import count_executions
+from serve import MODELS, probe, watch
 from tritonclient.utils import InferenceServerException
 
 GOOD = None
@@ -42,13 +43,18 @@ class Server:
         self.address = Address("127.0.0.1", 1, 2, 3)
         self.is_broken = False
         self.dies = False
+        self.hung_model = ""
+        self.last_words = "the last words"
         self.num_probes = 0
 
     def is_running(self) -> bool:
         return not self.dies
 
     def last_error(self) -> str:
-        return "the last words"
+        return self.last_words
+
+    def describe_exit(self) -> str:
+        return "it ended with SIGSEGV and logged no error"
 
     def mark_broken(self) -> None:
         self.is_broken = True
@@ -67,10 +73,12 @@ class Server:
         pass
 
     def get_inference_statistics(self, model: str, *, client_timeout: float) -> SimpleNamespace:
-        assert (model, client_timeout > 0) == ("emotion", True)
+        assert (model in serve.MODELS, client_timeout > 0) == (True, True)
         if self.num_executions is None:
             raise InferenceServerException("gone", status="StatusCode.UNAVAILABLE")
-        return SimpleNamespace(model_stats=[SimpleNamespace(execution_count=self.num_executions)])
+        is_hung = model == self.hung_model
+        count = 1 if is_hung else self.num_executions
+        return SimpleNamespace(model_stats=[SimpleNamespace(execution_count=count)])
 
     # What the watch does between.
 
@@ -146,6 +154,25 @@ def test_watch_server_that_lives_is_watched_on(
     assert server.num_probes == len(rounds)
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_watch_one_hung_model_is_the_end_though_the_others_are_busy(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server([(SLOW, i) for i in range(1, 9)])
+    server.hung_model = model
+    assert run_watch(server, monkeypatch=monkeypatch) == 1
+    assert server.num_probes == 4  # one while the first counts come in, then three failures
+
+
+def test_watch_process_that_died_without_a_word_is_the_end_with_its_signal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = Server([(GOOD, 1)])
+    server.dies, server.last_words = True, ""
+    assert run_watch(server, monkeypatch=monkeypatch) == 1
+    assert "Triton died: it ended with SIGSEGV" in capsys.readouterr().err
+
+
 def test_watch_process_that_died_is_the_end_with_its_last_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -189,4 +216,4 @@ def test_count_executions_no_statistics_is_minus_one(
 ) -> None:
     server = Server([])
     server.num_executions = num_executions
-    assert count_executions(server) == expected  # type: ignore[arg-type]
+    assert count_executions(server, model="emotion") == expected  # type: ignore[arg-type]

@@ -105,6 +105,23 @@ def test_serve_model_process_killed_exits_one(model):
     assert traces() == before
 
 
+@pytest.mark.long
+def test_serve_hung_tokenizer_is_noticed_though_ids_are_answered(default_repository, tmp_path):
+    repository = with_checkpoint(default_repository, target=tmp_path / "repository")
+    model = repository / "emotion_tokenizer" / "1" / "model.py"
+    hang = (
+        "        import time; self.n = getattr(self, 'n', 0) + 1; time.sleep(999 * (self.n > 3))\n"
+    )
+    anchor = '"""Answers each request; a bad one gets its error and leaves the others alone."""\n'
+    assert anchor in model.read_text()
+    model.write_text(model.read_text().replace(anchor, anchor + hang))
+    with serve(f"--model-repository={repository}") as running:
+        running.wait_until_ready()
+        with Load(running.url, num_threads=2):
+            assert running.process.wait(90) == 1
+        assert "the models are dead" in running.errors.read_text()
+
+
 def test_serve_triton_killed_exits_one():
     before = traces()
     with serve() as running:
@@ -182,11 +199,20 @@ def test_full_queue_answers_at_once(default_repository, tmp_path):
         InferenceServerClient(server.address.url) as triton,
     ):
         request = ids_inputs([[101] * 128] * 64)
-        futures = start_all([partial(infer, triton, "emotion", request)] * 64, at_a_time=64)
-        refused = [future.exception() for future in futures if future.exception()]
+        order = []
+
+        def call():
+            try:
+                order.append(infer(triton, "emotion", request))
+            except InferenceServerException as error:
+                order.append(error)
+
+        start_all([call] * 64, at_a_time=64)
+        refused = [end for end in order if isinstance(end, InferenceServerException)]
         assert 0 < len(refused) < 64
-        assert all(isinstance(error, InferenceServerException) for error in refused)
         assert all("Exceeds maximum queue size" in error.message() for error in refused)
+        # At once: no refusal came after the last answers, which had to wait for their batches.
+        assert not any(isinstance(end, InferenceServerException) for end in order[-3:])
         with EmotionClient(server.address.url) as client, pytest.raises(Overloaded):
             flood(client, triton=triton, request=request)
 

@@ -184,7 +184,7 @@ def test_predict_all_calls_of_one_text_share_one_deadline(server: Server) -> Non
 def test_predict_no_time_left_raises_without_a_call(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = iter([100.0, 100.0, 111.0])
+    clock = iter([100.0, 100.0, 100.0, 111.0])
     monkeypatch.setattr(emotion_client.client, "monotonic", lambda: next(clock))
     with pytest.raises(DeadlineExceeded, match=r"host:1: no answer within 10\.0 s"):
         EmotionClient("host:1", timeout_s=10.0).predict("la")

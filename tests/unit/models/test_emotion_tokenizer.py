@@ -124,9 +124,15 @@ def test_execute_over_one_mebibyte_fails_alone_with_size_and_limit(
     responses = model.execute([build_request(b"a" * (MAX_TEXT_BYTES + 1)), build_request("la")])
     assert error_of(responses[0]) == (
         TritonError.INVALID_ARG,
-        "row 0: text has 1048577 bytes; limit is 1048576",
+        "the request has 1048577 bytes of text; limit is 1048576",
     )
     check_good(responses[1], texts=["la"], reference=reference)
+
+
+def test_execute_rows_over_one_mebibyte_together_are_refused(model: Any) -> None:
+    half = b"a" * (MAX_TEXT_BYTES // 2)
+    (response,) = model.execute([build_request(half, half, b"a")])
+    assert "1048577 bytes of text" in error_of(response)[1]
 
 
 def test_execute_one_mebibyte_is_taken(model: Any) -> None:

@@ -288,10 +288,38 @@ def test_prepare_its_own_output_gives_the_same_revision(
 
 def test_prepare_older_checkpoint_is_replaced_as_a_whole(source: Path, target: Path) -> None:
     target.mkdir(parents=True)
-    (target / "left-over.bin").write_bytes(b"old")
+    (target / "labels.txt").write_bytes(b"old")
     prepare(str(source), target=target)
     assert sorted(path.name for path in target.iterdir()) == FILES
+    assert (target / "labels.txt").read_bytes() != b"old"
     assert list(target.parent.iterdir()) == [target]
+
+
+def test_prepare_target_with_something_else_is_refused_and_kept(source: Path, target: Path) -> None:
+    target.mkdir(parents=True)
+    (target / "thesis.txt").write_text("my own")
+    with pytest.raises(PrepareError, match=r"holds 'thesis\.txt' and would be replaced"):
+        prepare(str(source), target=target)
+    assert (target / "thesis.txt").read_text() == "my own"
+
+
+def test_prepare_target_that_is_a_file_is_refused_and_kept(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("my own")
+    with pytest.raises(PrepareError, match="is a file; name a folder"):
+        prepare(str(source), target=target)
+    assert target.read_text() == "my own"
+
+
+def test_prepare_revision_of_a_folder_is_refused(source: Path, target: Path) -> None:
+    with pytest.raises(PrepareError, match="--revision main is for hub models"):
+        prepare(str(source), target=target, revision="main")
+
+
+def test_prepare_broken_tokenizer_is_refused(source: Path, target: Path) -> None:
+    (source / "tokenizer.json").write_text('{"a": 1}')
+    with pytest.raises(PrepareError, match="cannot load"):
+        prepare(str(source), target=target)
 
 
 def test_prepare_folder_and_files_are_world_readable(source: Path, target: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,14 +18,37 @@ CUDA_ERROR = (
 )
 
 
-def test_check_repository_prepared_one_is_taken(tmp_path: Path) -> None:
-    checkpoint = tmp_path / "emotion" / "1" / "checkpoint"
-    checkpoint.mkdir(parents=True)
+@pytest.fixture
+def repository(tmp_path: Path, prepared_of: Callable[[str], Path]) -> Path:
+    shutil.copytree(prepared_of("bert"), tmp_path / "emotion" / "1" / "checkpoint")
     (tmp_path / "emotion" / "config.pbtxt").touch()
+    return tmp_path
+
+
+def test_check_repository_prepared_one_is_taken(repository: Path) -> None:
+    check_repository(repository)
+
+
+def test_check_repository_without_checkpoint_is_refused(repository: Path) -> None:
+    checkpoint = repository / "emotion" / "1" / "checkpoint"
+    shutil.rmtree(checkpoint)
     with pytest.raises(StartError, match=rf"{checkpoint} is missing; run `make prepare`"):
-        check_repository(tmp_path)
-    (checkpoint / "config.json").touch()
-    check_repository(tmp_path)
+        check_repository(repository)
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "labels.txt", "model.safetensors", "tokenizer.json"]
+)
+def test_check_repository_checkpoint_without_a_file_names_it(repository: Path, name: str) -> None:
+    (repository / "emotion" / "1" / "checkpoint" / name).unlink()
+    with pytest.raises(StartError, match=rf"{name} is missing; run scripts/prepare_model\.py"):
+        check_repository(repository)
+
+
+def test_check_repository_config_that_is_no_object_is_refused(repository: Path) -> None:
+    (repository / "emotion" / "1" / "checkpoint" / "config.json").write_text("[]")
+    with pytest.raises(StartError, match=r"config\.json is no JSON object"):
+        check_repository(repository)
 
 
 def test_check_repository_other_folder_is_refused(tmp_path: Path) -> None:

@@ -54,8 +54,7 @@ def find_embedded(scratch: Path) -> TritonBinary:
     site = locate_wheel()
     home = site / "pytriton" / "tritonserver"
     binary = home / "bin" / "tritonserver"
-    if not os.access(binary, os.X_OK):  # pip drops the run bit
-        binary.chmod(binary.stat().st_mode | 0o111)
+    make_runnable(binary)
     backends = lay_out_backends(home, scratch=scratch)
     command = [
         str(binary),
@@ -64,6 +63,16 @@ def find_embedded(scratch: Path) -> TritonBinary:
     ]
     libraries = [str(site / "nvidia_pytriton.libs"), str(locate_libpython())]
     return TritonBinary(command, build_environment(libraries=libraries))
+
+
+def make_runnable(binary: Path) -> None:
+    """Sets the run bit that pip drops."""
+    if os.access(binary, os.X_OK):
+        return
+    try:
+        binary.chmod(binary.stat().st_mode | 0o111)
+    except OSError as error:
+        raise StartError(f"{binary} cannot be run; let its owner `chmod +x` it") from error
 
 
 def locate_wheel() -> Path:

@@ -91,7 +91,10 @@ class TritonServer:
             self._wait_until_ready()
         except OSError as error:
             self.stop()
-            raise StartError(f"cannot run Triton: {error}; free that, or set TMPDIR") from error
+            reason = error.strerror or "the copy failed"  # shutil's errors have no strerror
+            raise StartError(
+                f"cannot write {self._scratch}: {reason}; free space there, or set TMPDIR"
+            ) from error
         except BaseException:
             self.stop()
             raise
@@ -104,12 +107,6 @@ class TritonServer:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-
-    @property
-    def pid(self) -> int:
-        """Process id of Triton; the models' processes are its children."""
-        assert self._process is not None
-        return self._process.pid
 
     def is_running(self) -> bool:
         """Returns whether the Triton process is there; says nothing of its health."""

@@ -21,6 +21,7 @@ from triton_binary import (
     lay_out_backends,
     locate_libpython,
     locate_wheel,
+    make_runnable,
 )
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -145,3 +146,23 @@ def test_build_environment_without_a_path_is_made_all_the_same(
 ) -> None:
     monkeypatch.delenv("PATH")
     assert build_environment()["PATH"].startswith(str(Path(sys.executable).parent))
+
+
+def test_make_runnable_binary_of_another_user_says_what_to_do(
+    wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, mode: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    with pytest.raises(StartError, match=r"cannot be run; let its owner `chmod \+x` it"):
+        make_runnable(wheel / "pytriton" / "tritonserver" / "bin" / "tritonserver")
+
+
+def test_make_runnable_binary_that_is_runnable_is_left_alone(
+    wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    binary = wheel / "pytriton" / "tritonserver" / "bin" / "tritonserver"
+    binary.chmod(0o755)
+    monkeypatch.delattr(Path, "chmod")
+    make_runnable(binary)

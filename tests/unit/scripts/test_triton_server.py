@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import signal
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import triton_server
+from address import Address
 from start_error import StartError
-from triton_server import check_repository, is_error
+from triton_server import TritonServer, check_repository, is_error, signals_ignored
 
 ERROR = "E1122 09:13:40.123456 1234 model_lifecycle.cc:642] \"failed to load 'emotion'\"\n"
 CUDA_ERROR = (
@@ -82,3 +85,44 @@ def test_is_error_missing_cuda_matters_only_where_a_gpu_is(
     monkeypatch.setattr(triton_server, "GPU_DEVICE", device)
     assert is_error(CUDA_ERROR) is has_gpu
     assert is_error(ERROR)
+
+
+def test_server_scratch_that_cannot_be_written_says_what_to_do(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(triton_server.tempfile, "gettempdir", lambda: str(tmp_path / "nowhere"))
+    server = TritonServer(repository, address=Address("127.0.0.1", 0, 0, 0))
+    with pytest.raises(StartError, match=r"cannot write .*nowhere.*; free space there"), server:
+        pass
+
+
+def test_signals_ignored_puts_the_handlers_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with signals_ignored():
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        pytest.param([], "", id="none"),
+        pytest.param([ERROR], "failed to load 'emotion'", id="one"),
+        pytest.param(
+            [ERROR, ERROR.replace("failed to load", "ensemble of")],
+            "failed to load 'emotion'",
+            id="cause-before-consequence",
+        ),
+        pytest.param(
+            [ERROR.replace("'emotion'", "'emotion': bad\\n\\nAt:\\n  /x/model.py(3)")],
+            "failed to load 'emotion': bad",
+            id="python-trace",
+        ),
+    ],
+)
+def test_last_error_is_the_cause_in_one_line(
+    repository: Path, lines: list[str], expected: str
+) -> None:
+    server = TritonServer(repository)
+    server._log = deque(lines)
+    assert server.last_error() == expected

@@ -35,6 +35,7 @@ def main() -> int:
             show(server.address.url)
             say("stopping Triton")
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more is no news
         say("stopped")
     except StartError as error:
         print(f"demo: {error}", file=sys.stderr)

@@ -40,6 +40,7 @@ def main() -> int:
             print_address(server.address)
             return watch(server)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more is no news
         say("stopped")
         return 0
     except StartError as error:

@@ -9,6 +9,8 @@ from typing import Any
 
 from start_error import StartError
 
+MAX_PORT = 65535
+
 
 @dataclass(frozen=True)
 class Address:
@@ -29,8 +31,8 @@ class Address:
     @property
     def url(self) -> str:
         """The gRPC address as clients on this machine write it."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
-        return f"[{host}]:{self.grpc_port}" if ":" in host else f"{host}:{self.grpc_port}"
+        host = "127.0.0.1" if self.host == "0.0.0.0" else self.host  # noqa: S104
+        return f"{host}:{self.grpc_port}"
 
 
 def claim_ports(address: Address) -> Address:
@@ -41,6 +43,8 @@ def claim_ports(address: Address) -> Address:
     """
     if not address.host:
         raise StartError("--host is empty; 127.0.0.1 serves this machine alone")
+    if ":" in address.host:
+        raise StartError(f"--host is {address.host}; Triton's gRPC port takes no IPv6 address")
     names = ("http_port", "grpc_port", "metrics_port")
     wanted = [getattr(address, name) for name in names]
     repeated = [port for port in wanted if port and wanted.count(port) > 1]
@@ -55,15 +59,18 @@ def claim_ports(address: Address) -> Address:
 
 
 def _claim(stack: ExitStack, host: str, port: int, *, option: str) -> int:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = stack.enter_context(socket.socket(family))
+    if not 0 <= port <= MAX_PORT:
+        raise StartError(f"{option} is {port}; it must be 0 to {MAX_PORT}")
+    listener = stack.enter_context(socket.socket())
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Triton does: no TIME_WAIT
     try:
         listener.bind((host, port))
         listener.listen()
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except socket.gaierror as error:
+        raise StartError(f"--host is {host}: {error.strerror}") from error
+    except OSError as error:
         raise StartError(
-            f"cannot listen on {host}:{port}: {reason}; choose another with {option} or --host"
+            f"cannot listen on {host}:{port}: {error.strerror}; "
+            f"choose another with {option} or --host"
         ) from error
     return int(listener.getsockname()[1])

@@ -21,6 +21,7 @@ from tritonclient.utils import InferenceServerException
 
 PROBE_TEXT = "la la la"
 DEFAULT_TIMEOUT_S = 5.0
+STATISTICS_TIMEOUT_S = 1.0
 
 
 def main() -> int:
@@ -34,7 +35,8 @@ def main() -> int:
         print(f"healthcheck: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        return 0
+        print("healthcheck: stopped before there was an answer", file=sys.stderr)
+        return 1  # not the 0 of other commands, which here means healthy
     print(f"healthcheck: {args.url} answers")
     return 0
 
@@ -97,7 +99,7 @@ def check(server: InferenceServerClient, *, url: str, timeout_s: float) -> None:
 def count_executions(server: InferenceServerClient, *, model: str) -> int:
     """Returns how many batches a model computed so far; -1 when Triton does not say."""
     try:
-        statistics = server.get_inference_statistics(model, client_timeout=DEFAULT_TIMEOUT_S)
+        statistics = server.get_inference_statistics(model, client_timeout=STATISTICS_TIMEOUT_S)
     except InferenceServerException:
         return -1
     return int(statistics.model_stats[0].execution_count)

@@ -8,6 +8,7 @@ sequence classifier, from a folder or from the Hugging Face hub.
 from __future__ import annotations
 
 import argparse
+import logging
 import signal
 import sys
 import tempfile
@@ -241,12 +242,13 @@ def swap(new: Path, *, target: Path, old: Path) -> None:
 
 def silence_transformers() -> None:
     """Keeps loading bars and advice off the terminal; errors still come."""
-    from transformers.utils import logging
+    from transformers.utils import logging as transformers_logging
 
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     # peft 0.21 uses a name that transformers 5.23 deprecates.
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
 
 
 def say(line: str) -> None:

@@ -96,7 +96,7 @@ def watch(server: TritonServer) -> int:
         while True:
             time.sleep(WATCH_INTERVAL_S)
             if not server.is_running():
-                complain(f"Triton died: {server.last_error() or server.describe_exit()}")
+                complain(f"Triton died: {server.describe_exit()}")
                 return 1
             counts = {model: count_executions(connection, model=model) for model in MODELS}
             is_busy = all(counts[model] > num_executions[model] for model in MODELS)

@@ -30,13 +30,15 @@ def load_source(model: str | None, *, revision: str | None) -> tuple[Any, Any]:
         BaseModelError: the base of the shipped adapter is missing or altered.
     """
     folder = ADAPTER if model is None else Path(model)
+    if str(model).startswith((".", "/", "~")) and not folder.is_dir():
+        raise PrepareError(f"there is no folder {model}")
     if revision and folder.is_dir():
         raise PrepareError(f"--revision {revision} is for hub models; {folder} is a folder")
     try:
         if (folder / ADAPTER_CONFIG).is_file():
             return load_adapter(folder)
         return load_model(str(model), revision=revision)
-    except RuntimeError as error:
+    except RuntimeError as error:  # what transformers raises at weights of another shape
         raise PrepareError(
             f"cannot load {model or folder}: the shapes of its weights are not those of its "
             "config.json; does id2label have an entry for each label that it was trained on?"
@@ -126,4 +128,4 @@ def count_positions(source: Any) -> int:
 
 def first_line(error: Exception) -> str:
     """Returns the first line of an error's message."""
-    return str(error).strip().split("\n")[0] or type(error).__name__
+    return str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__

@@ -206,7 +206,7 @@ def write_adapter(model: PeftModel, *, base: str, output: pathlib.Path, work: pa
     A card that `output` already has is kept.
     """
     folder, kept_card = work / "adapter", output / "README.md"
-    # Who reads the adapter elsewhere needs the base's name, not this computer's path to it.
+    # The default base is named, not the folder of the package that carries it here.
     model.peft_config["default"].base_model_name_or_path = base
     model.save_pretrained(folder, save_embedding_layers=False)
     (folder / "adapter_model.safetensors").chmod(0o644)  # safetensors writes 0600
@@ -244,7 +244,7 @@ def run(args: argparse.Namespace) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)  # the move below is not to be cut in half
         base = args.base or BASE_NAME
-        base = pathlib.Path(base).resolve().name if pathlib.Path(base).is_dir() else base
+        base = str(pathlib.Path(base).resolve()) if pathlib.Path(base).is_dir() else base
         write_adapter(trainer.model, base=base, output=args.output, work=pathlib.Path(work))
     print(f"wrote {args.output}")
 
@@ -257,7 +257,7 @@ def main(argv: list[str] | None = None) -> int:
         run(args)
     except KeyboardInterrupt:
         print("stopped; nothing was written", file=sys.stderr)
-    except (TrainError, BaseModelError) as error:
+    except (TrainError, BaseModelError, OSError) as error:
         print(f"train: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:

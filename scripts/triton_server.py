@@ -30,7 +30,7 @@ from emotion_engine.checkpoint import read_checkpoint
 from emotion_engine.errors import CheckpointError
 from healthcheck import check
 from start_error import StartError
-from triton_binary import find_triton
+from triton_binary import TritonBinary, find_triton
 from tritonclient.grpc import InferenceServerClient
 
 REPOSITORY = Path(__file__).resolve().parents[1] / "model_repository"
@@ -56,6 +56,7 @@ class TritonServer:
     """A running Triton, as a context manager: ready inside, gone without a trace outside.
 
     The thread that enters it must live as long as the server: the kernel stops Triton with it.
+    After an abnormal end Triton's own empty folder `/tmp/python_env_*` stays.
 
     Args:
         repository: the model repository to serve.
@@ -86,15 +87,8 @@ class TritonServer:
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         try:
-            self._scratch.mkdir(mode=0o700)
-            self._start()
+            self._start(self._set_up())
             self._wait_until_ready()
-        except OSError as error:
-            self.stop()
-            reason = error.strerror or "the copy failed"  # shutil's errors have no strerror
-            raise StartError(
-                f"cannot write {self._scratch}: {reason}; free space there, or set TMPDIR"
-            ) from error
         except BaseException:
             self.stop()
             raise
@@ -138,13 +132,22 @@ class TritonServer:
         return sentence.split("\\n\\nAt:")[0].strip().strip('"')  # behind "At:" a Python trace
 
     def describe_exit(self) -> str:
-        """Returns how the Triton process ended, for when it logged nothing."""
+        """Returns how the Triton process ended, with the last error that it logged."""
         code = self._process.poll() if self._process is not None else None
         name = signal.Signals(-code).name if code is not None and code < 0 else f"code {code}"
-        return f"it ended with {name} and logged no error"
+        return f"it ended with {name}; its last error: {self.last_error() or 'none'}"
 
-    def _start(self) -> None:
-        triton = find_triton(scratch=self._scratch)
+    def _set_up(self) -> TritonBinary:
+        try:
+            self._scratch.mkdir(mode=0o700)
+            return find_triton(scratch=self._scratch)
+        except OSError as error:
+            reason = error.strerror or "the copy failed"  # shutil's errors have no strerror
+            raise StartError(
+                f"cannot write {self._scratch}: {reason}; free space there, or set TMPDIR"
+            ) from error
+
+    def _start(self, triton: TritonBinary) -> None:
         self._process = subprocess.Popen(
             [*die_with_us(), *triton.command, *self._options()],
             env=triton.environment,
@@ -271,5 +274,5 @@ def check_repository(repository: Path) -> None:
         raise StartError(f"{checkpoint} is missing; run `make prepare`")
     try:
         read_checkpoint(checkpoint)
-    except CheckpointError as error:
+    except (CheckpointError, OSError) as error:
         raise StartError(f"{checkpoint} cannot be served: {error}") from error

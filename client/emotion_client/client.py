@@ -67,10 +67,11 @@ class EmotionClient:
         """
         check_text(text)
         deadline = monotonic() + self.timeout_s
+        info = self._info or self._fetch_info(stale=None, deadline=deadline)
         try:
-            return self._predict(text, info=self._get_info(deadline=deadline), deadline=deadline)
+            return self._predict(text, info=info, deadline=deadline)
         except RevisionChanged:
-            info = self._fetch_info(deadline=deadline)
+            info = self._fetch_info(stale=info, deadline=deadline)
             return self._predict(text, info=info, deadline=deadline)
 
     def close(self) -> None:
@@ -101,21 +102,18 @@ class EmotionClient:
         )
         return parse_prediction(result, encoding=encoding, labels=info.labels)
 
-    def _get_info(self, *, deadline: float) -> ServerInfo:
-        if self._info is not None:
-            return self._info
+    def _fetch_info(self, *, stale: ServerInfo | None, deadline: float) -> ServerInfo:
         # One thread fetches it; the others wait for that, no longer than their deadline.
         if not self._info_lock.acquire(timeout=max(0.0, deadline - monotonic())):
             raise DeadlineExceeded(f"{self.url}: no answer within {self.timeout_s} s")
         try:
-            return self._info or self._fetch_info(deadline=deadline)
+            info = self._info
+            if info is None or info is stale:
+                result = self._infer("emotion_info", inputs=[], parameters={}, deadline=deadline)
+                info = self._info = parse_info(result, url=self.url)
+            return info
         finally:
             self._info_lock.release()
-
-    def _fetch_info(self, *, deadline: float) -> ServerInfo:
-        result = self._infer("emotion_info", inputs=[], parameters={}, deadline=deadline)
-        self._info = parse_info(result, url=self.url)
-        return self._info
 
     def _infer(
         self, model: str, *, inputs: list[Any], parameters: dict[str, str], deadline: float

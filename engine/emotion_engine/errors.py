@@ -17,7 +17,7 @@ class InvalidRequest(EngineError):
     """A request that can never be answered.
 
     Attributes:
-        reason: one word, the `reason` label of the metric `emotion_invalid_requests_total`.
+        reason: one word; for the model `emotion` the label of `emotion_invalid_requests_total`.
     """
 
     def __init__(self, message: str, *, reason: str) -> None:

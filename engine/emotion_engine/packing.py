@@ -66,8 +66,8 @@ def token_sizes(max_batch_tokens: int) -> tuple[int, ...]:
 
     oneDNN and CUDA libraries prepare a kernel for each new matrix shape, which can take a request
     hundreds of milliseconds; a fixed set of sizes is prepared before the first request. Multiples
-    of 16 up to 128, then eight sizes between a power of two and the next: rounding adds 4 % on
-    average and never more than 12.5 %.
+    of 16 up to 128, then eight sizes between a power of two and the next: there, rounding adds
+    4 % on average and never more than 12.5 %.
     """
     sizes, size = [], SMALLEST_SIZE
     while size < max_batch_tokens:

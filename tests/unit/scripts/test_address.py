@@ -55,18 +55,9 @@ def test_claim_ports_same_port_twice_is_refused() -> None:
         claim_ports(Address(HOST, 8123, 0, 8123))
 
 
-@pytest.mark.parametrize(
-    ("host", "port"),
-    [
-        pytest.param(HOST, 70000, id="port-too-large"),
-        pytest.param(HOST, -1, id="port-negative"),
-        pytest.param("192.0.2.1", 0, id="host-of-another-machine"),
-        pytest.param("no such host", 0, id="host-unknown"),
-    ],
-)
-def test_claim_ports_bad_address_is_a_server_error(host: str, port: int) -> None:
-    with pytest.raises(StartError, match=f"cannot listen on {host}:{port}"):
-        claim_ports(Address(host, port, 0, 0))
+def test_claim_ports_host_of_another_machine_is_refused() -> None:
+    with pytest.raises(StartError, match=r"cannot listen on 192\.0\.2\.1:0: Cannot assign"):
+        claim_ports(Address("192.0.2.1", 0, 0, 0))
 
 
 @pytest.mark.parametrize(
@@ -75,9 +66,23 @@ def test_claim_ports_bad_address_is_a_server_error(host: str, port: int) -> None
         pytest.param("127.0.0.1", "127.0.0.1:8001", id="this-machine"),
         pytest.param("0.0.0.0", "127.0.0.1:8001", id="all-addresses"),
         pytest.param("example.org", "example.org:8001", id="name"),
-        pytest.param("::", "[::1]:8001", id="all-addresses-of-version-6"),
-        pytest.param("::1", "[::1]:8001", id="this-machine-in-version-6"),
     ],
 )
 def test_address_url_is_what_a_client_here_writes(host: str, url: str) -> None:
     assert Address(host).url == url
+
+
+def test_claim_ports_address_of_version_6_is_refused() -> None:
+    with pytest.raises(StartError, match="--host is ::1; Triton's gRPC port takes no IPv6"):
+        claim_ports(Address("::1", 0, 0, 0))
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_claim_ports_port_out_of_range_is_refused_with_its_option(port: int) -> None:
+    with pytest.raises(StartError, match=f"--grpc-port is {port}; it must be 0 to 65535"):
+        claim_ports(Address(HOST, 0, port, 0))
+
+
+def test_claim_ports_unknown_host_is_named() -> None:
+    with pytest.raises(StartError, match=r"--host is nowhere\.invalid: "):
+        claim_ports(Address("nowhere.invalid", 0, 0, 0))

@@ -19,11 +19,11 @@ def test_main_bad_usage_exits_with_two(option: str, monkeypatch: pytest.MonkeyPa
     assert caught.value.code == 2
 
 
-def test_main_stopped_by_ctrl_c_exits_with_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_main_stopped_without_an_answer_is_not_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sys, "argv", ["healthcheck.py"])
     monkeypatch.setattr(healthcheck, "check", interrupt)
     monkeypatch.setattr(healthcheck.signal, "signal", lambda number, handler: None)
-    assert healthcheck.main() == 0
+    assert healthcheck.main() == 1

@@ -15,6 +15,7 @@ import numpy as np
 import prepare_model
 import pytest
 import torch
+from base_model import default_base
 from emotion_client.tokenizer import TextTokenizer
 from emotion_engine.checkpoint import read_checkpoint
 from emotion_engine.classifier import Classifier
@@ -482,6 +483,14 @@ def test_prepare_folder_of_an_adapter_is_merged_into_its_base(tmp_path: Path) ->
     config = json.loads((adapter / "config.json").read_text())
     config["id2label"]["2"] = "delight"  # told apart from the shipped one by a label
     (adapter / "config.json").write_text(json.dumps(config))
+    adapter_config = json.loads((adapter / "adapter_config.json").read_text())
+    adapter_config["base_model_name_or_path"] = str(default_base())  # as for any base in a folder
+    (adapter / "adapter_config.json").write_text(json.dumps(adapter_config))
     prepare(str(adapter), target=tmp_path / "checkpoint")
     labels = (tmp_path / "checkpoint" / "labels.txt").read_text().split()
     assert labels == ["anger", "fear", "delight", "love", "sadness", "surprise"]
+
+
+def test_prepare_folder_that_is_not_there_is_said(target: Path) -> None:
+    with pytest.raises(PrepareError, match=r"there is no folder \./my-classifier"):
+        prepare("./my-classifier", target=target)

@@ -54,7 +54,7 @@ class Server:
         return self.last_words
 
     def describe_exit(self) -> str:
-        return "it ended with SIGSEGV and logged no error"
+        return f"it ended with SIGSEGV; its last error: {self.last_words or 'none'}"
 
     def mark_broken(self) -> None:
         self.is_broken = True
@@ -180,7 +180,9 @@ def test_watch_process_that_died_is_the_end_with_its_last_error(
     server.dies = True
     assert run_watch(server, monkeypatch=monkeypatch) == 1
     assert server.num_probes == 0
-    assert capsys.readouterr().err == "serve: Triton died: the last words\n"
+    assert capsys.readouterr().err == (
+        "serve: Triton died: it ended with SIGSEGV; its last error: the last words\n"
+    )
 
 
 @pytest.mark.parametrize("is_busy", [True, False])

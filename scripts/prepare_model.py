@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from base_model import BaseModelError
-from emotion_engine.checkpoint import REVISION_FILES
+from emotion_engine.checkpoint import REVISION_FILES, Checkpoint, read_checkpoint
 from source_model import PrepareError, count_positions, load_source
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -103,12 +103,14 @@ def prepare(
         new = Path(scratch) / "new"
         say(f"loading {model or 'the shipped adapter and its base'}")
         source, tokenizer = load_source(model, revision=revision)
+        check_source_tokenizer(tokenizer, vocab_size=source.config.vocab_size)
         write_checkpoint(
             source, tokenizer, folder=new, max_length=choose_max_length(max_length, source=source)
         )
         say("comparing the written checkpoint with its source")
-        check_tokenizer(new, tokenizer=tokenizer)
-        check_predictions(new, source=source, tokenizer=tokenizer)
+        checkpoint = read_checkpoint(new)
+        check_tokenizer(checkpoint, tokenizer=tokenizer)
+        check_predictions(checkpoint, source=source, tokenizer=tokenizer)
         swap(new, target=target, old=Path(scratch) / "old")
     say(f"wrote {target}")
 
@@ -141,6 +143,31 @@ def choose_max_length(wanted: int | None, *, source: Any) -> int:
     return max_length
 
 
+def check_source_tokenizer(tokenizer: Any, *, vocab_size: int) -> None:
+    """Refuses a tokenizer that cannot be served, or that is none of this model.
+
+    Raises:
+        PrepareError: it is no fast tokenizer, made up for want of files, has more token ids than
+            the model has embeddings, or truncates on the left.
+    """
+    if not getattr(tokenizer, "is_fast", False):
+        raise PrepareError(
+            f"{type(tokenizer).__name__} is no fast tokenizer; convert it to a tokenizer.json first"
+        )
+    num_ids = max(tokenizer.get_vocab().values(), default=-1) + 1
+    if num_ids <= len(tokenizer.all_special_ids):
+        raise PrepareError("the model has no tokenizer files; add its tokenizer.json or vocab.txt")
+    if num_ids > vocab_size:
+        raise PrepareError(
+            f"the tokenizer has {num_ids} token ids, the model {vocab_size} "
+            "embeddings; they are not of one checkpoint"
+        )
+    if tokenizer.truncation_side != "right":
+        raise PrepareError(
+            f"truncation_side is {tokenizer.truncation_side!r}; only right is served"
+        )
+
+
 def write_checkpoint(source: Any, tokenizer: Any, *, folder: Path, max_length: int) -> None:
     """Writes weights, config, tokenizer and labels.txt.
 
@@ -149,22 +176,6 @@ def write_checkpoint(source: Any, tokenizer: Any, *, folder: Path, max_length: i
     """
     from tokenizers import Tokenizer
 
-    if not getattr(tokenizer, "is_fast", False):
-        raise PrepareError(
-            f"{type(tokenizer).__name__} is no fast tokenizer; convert it to a tokenizer.json first"
-        )
-    num_ids = max(tokenizer.get_vocab().values(), default=-1) + 1
-    if num_ids <= len(tokenizer.all_special_ids):
-        raise PrepareError("the model has no tokenizer files; add its tokenizer.json or vocab.txt")
-    if num_ids > source.config.vocab_size:
-        raise PrepareError(
-            f"the tokenizer has {num_ids} token ids, the model {source.config.vocab_size} "
-            "embeddings; they are not of one checkpoint"
-        )
-    if tokenizer.truncation_side != "right":
-        raise PrepareError(
-            f"truncation_side is {tokenizer.truncation_side!r}; only right is served"
-        )
     source.config.id2label = {int(key): label for key, label in source.config.id2label.items()}
     source.save_pretrained(folder, max_shard_size="100GB")
     tokenizer.model_max_length = max_length
@@ -180,17 +191,14 @@ def write_checkpoint(source: Any, tokenizer: Any, *, folder: Path, max_length: i
     for path in folder.iterdir():
         if path.name not in FILES:
             path.unlink()  # what some tokenizers write besides is in tokenizer.json too
-    (folder / "model.safetensors").chmod(
-        0o644
-    )  # written for its owner alone; Triton may be another
+    # Written for its owner alone; Triton may run as somebody else.
+    (folder / "model.safetensors").chmod(0o644)
 
 
-def check_tokenizer(folder: Path, *, tokenizer: Any) -> None:
+def check_tokenizer(checkpoint: Checkpoint, *, tokenizer: Any) -> None:
     """Compares the written tokenizer with AutoTokenizer, token by token."""
     from emotion_client.tokenizer import TextTokenizer
-    from emotion_engine.checkpoint import read_checkpoint
 
-    checkpoint = read_checkpoint(folder)
     written = TextTokenizer(checkpoint.tokenizer_json(), max_length=checkpoint.max_length)
     for i, (text, encoding) in enumerate(zip(PROBES, written.encode(PROBES), strict=True)):
         expected = tokenizer(text, truncation=True, max_length=checkpoint.max_length)["input_ids"]
@@ -201,15 +209,13 @@ def check_tokenizer(folder: Path, *, tokenizer: Any) -> None:
             )
 
 
-def check_predictions(folder: Path, *, source: Any, tokenizer: Any) -> None:
+def check_predictions(checkpoint: Checkpoint, *, source: Any, tokenizer: Any) -> None:
     """Compares the engine on the written folder with plain transformers on the source, in fp32."""
     import numpy as np
     import torch
-    from emotion_engine.checkpoint import read_checkpoint
     from emotion_engine.classifier import Classifier
     from emotion_engine.settings import EngineSettings
 
-    checkpoint = read_checkpoint(folder)
     settings = EngineSettings(dtype="float32", max_batch_tokens=8 * checkpoint.max_length)
     inputs = [
         tokenizer(text, truncation=True, max_length=checkpoint.max_length, return_tensors="pt")

@@ -9,11 +9,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from address import Address
 from emotion_client import EmotionClient, EmotionError, Prediction
 from healthcheck import count_executions
-from start_error import StartError
-from triton_server import REPOSITORY, TritonServer
+from serving.address import Address
+from serving.start_error import StartError
+from serving.triton_server import REPOSITORY, TritonServer
 from tritonclient.grpc import InferenceServerClient
 
 LYRICS = Path(__file__).with_name("demo_lyrics.txt")

@@ -13,11 +13,11 @@ import sys
 import time
 from pathlib import Path
 
-from address import Address
 from emotion_client.errors import DeadlineExceeded, EmotionError, Overloaded
 from healthcheck import check, count_executions
-from start_error import StartError
-from triton_server import REPOSITORY, TritonServer
+from serving.address import Address
+from serving.start_error import StartError
+from serving.triton_server import REPOSITORY, TritonServer
 from tritonclient.grpc import InferenceServerClient
 
 MODELS = ("emotion_info", "emotion_tokenizer", "emotion")

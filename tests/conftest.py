@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from address import Address
 from emotion_client import EmotionClient
-from triton_server import REPOSITORY, TritonServer
+from serving.address import Address
+from serving.triton_server import REPOSITORY, TritonServer
 from tritonclient.grpc import InferenceServerClient
 
 FREE_PORTS = Address(http_port=0, grpc_port=0, metrics_port=0)

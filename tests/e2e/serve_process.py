@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from triton_server import REPOSITORY
+from serving.triton_server import REPOSITORY
 
 SERVE = REPOSITORY.parent / "scripts" / "serve.py"
 SHARED_MEMORY = Path("/dev/shm")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from triton_server import REPOSITORY
+from serving.triton_server import REPOSITORY
 
 ROOT = REPOSITORY.parent
 

@@ -16,7 +16,7 @@ from conftest import FREE_PORTS, copy_repository
 from e2e.calls import ids_inputs, infer, start_all
 from e2e.serve_process import SERVE, are_gone, serve, traces
 from emotion_client import EmotionClient, EmotionError, Overloaded, Unavailable
-from triton_server import TritonServer
+from serving.triton_server import TritonServer
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 

@@ -14,7 +14,7 @@ from conftest import FREE_PORTS, copy_repository
 from demo import LYRICS, read_songs
 from e2e.calls import infer, probabilities, start_all, text_inputs
 from emotion_client import EmotionClient
-from triton_server import TritonServer
+from serving.triton_server import TritonServer
 from tritonclient.grpc import InferenceServerClient
 
 from checkpoints import KINDS, TEXTS, build_checkpoint, reference_probabilities

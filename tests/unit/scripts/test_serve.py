@@ -7,7 +7,6 @@ from types import SimpleNamespace, TracebackType
 
 import pytest
 import serve
-from address import Address
 from emotion_client.errors import (
     DeadlineExceeded,
     EmotionError,
@@ -18,6 +17,7 @@ from emotion_client.errors import (
 )
 from healthcheck import count_executions
 from serve import MODELS, probe, watch
+from serving.address import Address
 from tritonclient.utils import InferenceServerException
 
 GOOD = None

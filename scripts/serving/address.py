@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
-from start_error import StartError
+from serving.start_error import StartError
 
 MAX_PORT = 65535
 

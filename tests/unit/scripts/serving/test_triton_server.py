@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import triton_server
-from address import Address
-from start_error import StartError
-from triton_server import TritonServer, check_repository, is_error, signals_ignored
+from serving import triton_server
+from serving.address import Address
+from serving.start_error import StartError
+from serving.triton_server import TritonServer, check_repository, is_error, signals_ignored
 
 ERROR = "E1122 09:13:40.123456 1234 model_lifecycle.cc:642] \"failed to load 'emotion'\"\n"
 CUDA_ERROR = (

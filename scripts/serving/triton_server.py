@@ -24,16 +24,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from address import Address, claim_ports
 from emotion_client.errors import EmotionError, ServerError
 from emotion_engine.checkpoint import read_checkpoint
 from emotion_engine.errors import CheckpointError
 from healthcheck import check
-from start_error import StartError
-from triton_binary import TritonBinary, find_triton
 from tritonclient.grpc import InferenceServerClient
 
-REPOSITORY = Path(__file__).resolve().parents[1] / "model_repository"
+from serving.address import Address, claim_ports
+from serving.start_error import StartError
+from serving.triton_binary import TritonBinary, find_triton
+
+REPOSITORY = Path(__file__).resolve().parents[2] / "model_repository"
 START_TIMEOUT_S = 300.0
 REPORT_INTERVAL_S = 5.0
 EXIT_TIMEOUT_S = 15  # Triton waits this long for requests in flight

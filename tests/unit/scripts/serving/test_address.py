@@ -1,4 +1,4 @@
-"""Where a server listens, by `scripts/address.py`."""
+"""Where a server listens, by `scripts/serving/address.py`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from address import Address, claim_ports
-from start_error import StartError
+from serving.address import Address, claim_ports
+from serving.start_error import StartError
 
 HOST = "127.0.0.1"
 

@@ -16,7 +16,7 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-from start_error import StartError
+from serving.start_error import StartError
 
 SYSTEM_TRITON = "/opt/tritonserver/bin/tritonserver"
 

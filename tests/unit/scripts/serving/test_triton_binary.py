@@ -12,9 +12,9 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
-import triton_binary
-from start_error import StartError
-from triton_binary import (
+from serving import triton_binary
+from serving.start_error import StartError
+from serving.triton_binary import (
     SYSTEM_TRITON,
     build_environment,
     find_triton,

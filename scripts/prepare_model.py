@@ -8,6 +8,7 @@ sequence classifier, from a folder or from the Hugging Face hub.
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import signal
 import sys
@@ -18,11 +19,11 @@ from typing import Any
 
 from base_model import BaseModelError
 from emotion_engine.checkpoint import REVISION_FILES, Checkpoint, read_checkpoint
-from source_model import PrepareError, count_positions, load_source
+from source_model import ADAPTER, ADAPTER_CONFIG, PrepareError, count_positions, load_source
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "model_repository" / "emotion" / "1" / "checkpoint"
-DEFAULT_MAX_LENGTH = 128
+MIN_LENGTH, DEFAULT_MAX_LENGTH = 3, 128
 TOLERANCE = 1e-4
 FILES = {*REVISION_FILES, "labels.txt"}
 
@@ -90,7 +91,7 @@ def prepare(
         model: folder of a classifier or of an adapter, or hub id; None takes the shipped adapter.
         target: the folder to write; an older one there is replaced.
         revision: commit, tag or branch of a hub model.
-        max_length: most tokens of a text; None takes 128.
+        max_length: most tokens of a text; None leaves it to `choose_max_length`.
 
     Raises:
         PrepareError: the model cannot be served, or the target holds something else.
@@ -104,9 +105,11 @@ def prepare(
         say(f"loading {model or 'the shipped adapter and its base'}")
         source, tokenizer = load_source(model, revision=revision)
         check_source_tokenizer(tokenizer, vocab_size=source.config.vocab_size)
-        write_checkpoint(
-            source, tokenizer, folder=new, max_length=choose_max_length(max_length, source=source)
+        folder = ADAPTER if model is None else Path(model)
+        max_length = choose_max_length(
+            max_length, folder=folder, source=source, tokenizer=tokenizer
         )
+        write_checkpoint(source, tokenizer, folder=new, max_length=max_length)
         say("comparing the written checkpoint with its source")
         checkpoint = read_checkpoint(new)
         check_tokenizer(checkpoint, tokenizer=tokenizer)
@@ -130,17 +133,68 @@ def check_target(target: Path) -> None:
         )
 
 
-def choose_max_length(wanted: int | None, *, source: Any) -> int:
-    """Returns the most tokens of a text.
+def choose_max_length(wanted: int | None, *, folder: Path, source: Any, tokenizer: Any) -> int:
+    """Returns the most tokens of a text, the same for a server and for an evaluation.
+
+    That is what is wanted, else what the folder states, which is bounded by 128 where neither
+    this script nor train.py wrote it; 128 where it states nothing. Never more than the model can
+    place, unless that is wanted, which is refused.
+
+    Args:
+        wanted: what the user says; None if nothing.
+        folder: of the source; need not exist, for a source on the hub.
+        source: the model that was loaded from it.
+        tokenizer: its tokenizer. An adapter's is that of its base and says nothing of the adapter.
 
     Raises:
-        PrepareError: the model has fewer positions than that.
+        PrepareError: the model has fewer positions than that, or what the folder states is no
+            number of tokens.
     """
     limit = count_positions(source)
-    max_length = min(DEFAULT_MAX_LENGTH, limit) if wanted is None else wanted
-    if not 3 <= max_length <= limit:
-        raise PrepareError(f"--max-length is {max_length}; this model takes 3 to {limit}")
-    return max_length
+    if wanted is not None:
+        if not MIN_LENGTH <= wanted <= limit:
+            raise PrepareError(
+                f"--max-length is {wanted}; this model takes {MIN_LENGTH} to {limit}"
+            )
+        return wanted
+    if any((folder / name).is_file() for name in (ADAPTER_CONFIG, "labels.txt")):
+        return min(check_length(read_length(folder), folder=folder), limit)
+    stated = check_length(tokenizer.model_max_length, folder=folder)
+    return min(stated, DEFAULT_MAX_LENGTH, limit)
+
+
+def read_length(folder: Path) -> object:
+    """Returns what the tokenizer_config.json of a folder states, whatever it is.
+
+    Raises:
+        PrepareError: that file is no JSON object.
+    """
+    path = folder / "tokenizer_config.json"
+    if not path.is_file():
+        return DEFAULT_MAX_LENGTH
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise PrepareError(f"{path} is no JSON; write the folder anew") from error
+    if not isinstance(config, dict):
+        raise PrepareError(f"{path} is no JSON object; write the folder anew")
+    return config.get("model_max_length", DEFAULT_MAX_LENGTH)
+
+
+def check_length(stated: object, *, folder: Path) -> int:
+    """Returns the most tokens that a folder states.
+
+    Raises:
+        PrepareError: it is no whole number of 3 or more.
+    """
+    if isinstance(stated, int | float) and stated > sys.maxsize:
+        return DEFAULT_MAX_LENGTH  # what transformers puts where nothing is stated
+    if isinstance(stated, bool) or not isinstance(stated, int) or stated < MIN_LENGTH:
+        raise PrepareError(
+            f"{folder}: model_max_length in tokenizer_config.json is {json.dumps(stated)}; "
+            f"it must be a whole number of {MIN_LENGTH} or more"
+        )
+    return stated
 
 
 def check_source_tokenizer(tokenizer: Any, *, vocab_size: int) -> None:

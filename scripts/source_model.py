@@ -61,11 +61,36 @@ def load_adapter(folder: Path) -> tuple[Any, Any]:
     name = adapter["base_model_name_or_path"]
     base = str(default_base()) if name == BASE_NAME else name
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    network = AutoModelForSequenceClassification.from_pretrained(
-        base, config=config, use_safetensors=True, trust_remote_code=False
+    network, loading = AutoModelForSequenceClassification.from_pretrained(
+        base,
+        config=config,
+        use_safetensors=True,
+        trust_remote_code=False,
+        ignore_mismatched_sizes=True,  # a base with another head; the adapter brings its own
+        output_loading_info=True,
     )
+    broken = list_broken(network, loading=loading)
+    if broken:
+        raise PrepareError(
+            f"the base {name} lacks the weights {broken[0]} in the shape that the adapter was "
+            "trained on; give the base that it was trained on"
+        )
     merged = PeftModel.from_pretrained(network, str(folder)).merge_and_unload()
     return merged.eval(), AutoTokenizer.from_pretrained(base, trust_remote_code=False)
+
+
+def list_broken(network: Any, *, loading: dict[str, Any]) -> list[str]:
+    """Returns the encoder's weights that were not loaded, sorted.
+
+    Head and pooler do not count: a base may lack them, or have them for other labels.
+
+    Args:
+        network: a classifier that `from_pretrained` made.
+        loading: what it said of the loading.
+    """
+    keys = {*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])}
+    encoder = f"{network.base_model_prefix}."
+    return sorted(key for key in keys if key.startswith(encoder) and "pooler" not in key)
 
 
 def load_model(model: str, *, revision: str | None) -> tuple[Any, Any]:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from emotion_client.tokenizer import TextTokenizer
 from emotion_engine.checkpoint import read_checkpoint
 from emotion_engine.classifier import Classifier
 from emotion_engine.settings import EngineSettings
-from prepare_model import prepare
+from prepare_model import choose_max_length, prepare
 from safetensors.torch import load_file, save_file
 from source_model import ADAPTER, PrepareError
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertModel
@@ -221,6 +222,72 @@ def test_prepare_max_length_is_written_and_kept_to(
     assert read_checkpoint(target).max_length == max_length
     expected = reference_probabilities(source_of(kind), TEXTS, max_length=max_length)
     assert np.abs(predict(target) - expected).max() <= 1e-5
+
+
+NOTHING_STATED = int(1e30)  # transformers' model_max_length of a tokenizer that has none
+
+
+def choose(folder: Path, *, stated: object, num_positions: int, wanted: int | None = None) -> int:
+    source = SimpleNamespace(
+        config=SimpleNamespace(max_position_embeddings=num_positions), named_modules=list
+    )
+    tokenizer = SimpleNamespace(model_max_length=stated)
+    return choose_max_length(wanted, folder=folder, source=source, tokenizer=tokenizer)
+
+
+@pytest.mark.parametrize(
+    ("stated", "num_positions", "max_length"),
+    [
+        pytest.param(64, 512, 64, id="stated"),
+        pytest.param(512, 512, 128, id="stated-long"),
+        pytest.param(NOTHING_STATED, 512, 128, id="not-stated"),
+        pytest.param(1e30, 512, 128, id="not-stated-as-float"),
+        pytest.param(NOTHING_STATED, 77, 77, id="not-stated-and-few-positions"),
+        pytest.param(99, 77, 77, id="more-than-positions"),
+    ],
+)
+def test_choose_max_length_of_a_foreign_classifier(
+    stated: object, num_positions: int, max_length: int, tmp_path: Path
+) -> None:
+    assert choose(tmp_path, stated=stated, num_positions=num_positions) == max_length
+    assert choose(tmp_path, stated=stated, num_positions=num_positions, wanted=70) == 70
+
+
+@pytest.mark.parametrize("name", ["adapter_config.json", "labels.txt"])
+@pytest.mark.parametrize(
+    ("own", "max_length"),
+    [
+        pytest.param(None, 128, id="no-file"),
+        pytest.param({}, 128, id="not-stated"),
+        pytest.param({"model_max_length": 256}, 256, id="stated-long"),
+        pytest.param({"model_max_length": 32}, 32, id="stated-short"),
+        pytest.param({"model_max_length": 999}, 512, id="more-than-positions"),
+    ],
+)
+def test_choose_max_length_of_our_own_folder_is_what_it_states(
+    name: str, own: dict[str, int] | None, max_length: int, tmp_path: Path
+) -> None:
+    (tmp_path / name).touch()
+    if own is not None:
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(own))
+    assert choose(tmp_path, stated=64, num_positions=512) == max_length
+
+
+@pytest.mark.parametrize("stated", ["16", -1, 0, 2, True, 1.5], ids=repr)
+def test_choose_max_length_malformed_is_refused_unless_another_is_wanted(
+    stated: object, tmp_path: Path
+) -> None:
+    with pytest.raises(PrepareError, match=r"model_max_length .*must be a whole number of 3 or m"):
+        choose(tmp_path, stated=stated, num_positions=512)
+    assert choose(tmp_path, stated=stated, num_positions=512, wanted=16) == 16
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "\x00"])
+def test_choose_max_length_broken_file_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").touch()
+    (tmp_path / "tokenizer_config.json").write_text(content)
+    with pytest.raises(PrepareError, match=r"tokenizer_config\.json is no JSON"):
+        choose(tmp_path, stated=64, num_positions=512)
 
 
 def test_prepare_vocab_alone_gets_a_tokenizer_json(tmp_path: Path, target: Path) -> None:

@@ -1,0 +1,105 @@
+"""What a running server serves, asked through the client as any other service would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from emotion_client import EmotionClient, EmotionError, Prediction, RevisionChanged, ServerError
+from emotion_client.errors import translate
+from numpy.typing import NDArray
+from tritonclient.grpc import InferenceServerClient, InferRequestedOutput
+from tritonclient.utils import InferenceServerException
+
+from evaluation.evaluated_model import ModelError, ModelFacts, check_problem_type
+
+
+@dataclass(frozen=True, eq=False)
+class ServedModel:
+    """The model of a running server.
+
+    Attributes:
+        facts: what it says of itself.
+        client: a connection to it.
+    """
+
+    facts: ModelFacts
+    client: EmotionClient
+
+    def count_steps(self, num_texts: int, *, batch_size: int) -> int:
+        """Returns the number of requests: the client sends one for a text."""
+        return num_texts
+
+    def predict(
+        self, texts: Sequence[str], *, batch_size: int, advance: Callable[[int], object]
+    ) -> NDArray[np.float32]:
+        """Returns (num_texts, num_labels) float32; a row sums to 1.
+
+        Args:
+            texts: what to classify.
+            batch_size: requests under way at a time; the server batches them as it sees fit.
+            advance: called with a number of texts when that many more are done.
+
+        Raises:
+            EmotionError: the server does not answer, or its checkpoint changes meanwhile.
+        """
+        rows = []
+        pool = ThreadPoolExecutor(min(batch_size, len(texts)))
+        try:
+            for prediction in pool.map(self.client.predict, texts):
+                check_prediction(prediction, facts=self.facts)
+                rows.append(list(prediction.scores.values()))
+                advance(1)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # closing the client ends the rest
+        return np.array(rows, dtype=np.float32)
+
+
+def connect(client: EmotionClient) -> ServedModel:
+    """Asks a server what it serves, and whether it answers.
+
+    Raises:
+        ModelError: it does not, or gives several labels to a text.
+    """
+    names = ("problem_type", "max_length")
+    try:
+        answer = client.predict("")
+        with InferenceServerClient(client.url) as server:
+            outputs = [InferRequestedOutput(name) for name in names]
+            info = server.infer(
+                "emotion_info", [], outputs=outputs, client_timeout=client.timeout_s
+            )
+    except InferenceServerException as error:
+        raise ModelError(str(translate(error, url=client.url))) from error
+    except EmotionError as error:
+        raise ModelError(str(error)) from error
+    check_problem_type(info.as_numpy("problem_type")[0].decode(), name=client.url)
+    facts = ModelFacts(
+        name=client.url,
+        is_served=True,
+        labels=tuple(answer.scores),
+        max_length=int(info.as_numpy("max_length")[0]),
+        revision=answer.revision,
+    )
+    return ServedModel(facts, client)
+
+
+def check_prediction(prediction: Prediction, *, facts: ModelFacts) -> None:
+    """Refuses an answer of another checkpoint, and one whose label is not its most probable.
+
+    Raises:
+        RevisionChanged: it is of another checkpoint than `facts`.
+        ServerError: its label is not its most probable one.
+    """
+    if prediction.revision != facts.revision:
+        raise RevisionChanged(
+            f"{facts.name}: the server changed its checkpoint from {facts.revision} to "
+            f"{prediction.revision} meanwhile; evaluate again"
+        )
+    if prediction.scores[prediction.label] < max(prediction.scores.values()):
+        raise ServerError(
+            f"{facts.name}: the server answered {prediction.label!r}, which is not its most "
+            "probable label; restart it from this repository"
+        )

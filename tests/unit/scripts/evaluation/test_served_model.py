@@ -1,0 +1,174 @@
+"""Asking a server, which here is a small class."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from emotion_client import Prediction, RevisionChanged, ServerError, Unavailable
+from evaluation import served_model
+from evaluation.evaluated_model import ModelError
+from evaluation.served_model import connect
+from tritonclient.utils import InferenceServerException
+
+REVISION = "a" * 64
+LABELS = ("anger", "joy")
+
+
+class Client:
+    """Stands in for EmotionClient: a text is the probability of anger.
+
+    Attributes:
+        revision: of the answers.
+        label: of the answers; None is the most probable.
+        failure: raised by the first call for a text that is not empty; later ones hang.
+        is_released: ends the hanging.
+        most_at_a_time: of the calls so far.
+    """
+
+    url, timeout_s = "host:1", 10.0
+
+    def __init__(self) -> None:
+        self.revision = REVISION
+        self.label: str | None = None
+        self.failure: Exception | None = None
+        self.is_released = threading.Event()
+        self.num_calls = self.most_at_a_time = self._num_inside = 0
+        self._lock, self._first = threading.Lock(), threading.Semaphore(1)
+
+    def predict(self, text: str) -> Prediction:
+        with self._lock:
+            self.num_calls += 1
+            self._num_inside += 1
+            self.most_at_a_time = max(self.most_at_a_time, self._num_inside)
+        if text and self.failure:
+            if not self._first.acquire(blocking=False):
+                self.is_released.wait(60)
+            raise self.failure
+        anger = float(text or 0.5)
+        time.sleep(0.02 * anger)  # answers come in another order than requests
+        with self._lock:
+            self._num_inside -= 1
+        label = self.label or ("anger" if anger >= 0.5 else "joy")
+        return Prediction(
+            label,
+            max(anger, 1 - anger),
+            {"anger": anger, "joy": 1 - anger},
+            3,
+            False,
+            self.revision,
+        )
+
+
+class Server:
+    """Stands in for tritonclient's InferenceServerClient."""
+
+    problem_type = "single_label_classification"
+    failure: InferenceServerException | None = None
+
+    def __init__(self, url: str) -> None:
+        assert url == "host:1"
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def infer(
+        self, model: str, inputs: list[Any], *, outputs: list[Any], client_timeout: float
+    ) -> Server:
+        assert (model, inputs, client_timeout) == ("emotion_info", [], 10.0)
+        assert [each.name() for each in outputs] == ["problem_type", "max_length"]
+        if self.failure:
+            raise self.failure
+        return self
+
+    def as_numpy(self, name: str) -> np.ndarray[Any, Any]:
+        return {
+            "problem_type": np.array([self.problem_type.encode()], dtype=object),
+            "max_length": np.array([128], dtype=np.int32),
+        }[name]
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Client:
+    monkeypatch.setattr(served_model, "InferenceServerClient", Server)
+    return Client()
+
+
+def predict(client: Client, *texts: str, batch_size: int = 8) -> tuple[Any, list[int]]:
+    reports: list[int] = []
+    model = connect(client)
+    return model.predict(texts, batch_size=batch_size, advance=reports.append), reports
+
+
+def test_connect_says_what_is_served(client: Client) -> None:
+    facts = connect(client).facts
+    assert (facts.name, facts.is_served) == ("host:1", True)
+    assert (facts.labels, facts.max_length, facts.revision) == (LABELS, 128, REVISION)
+
+
+def test_connect_multi_label_server_is_refused(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Server, "problem_type", "multi_label_classification")
+    with pytest.raises(ModelError, match="host:1 is a multi_label_classification checkpoint"):
+        connect(client)
+
+
+def test_connect_server_that_does_not_answer_is_one_sentence(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = InferenceServerException("not found", status="StatusCode.NOT_FOUND")
+    monkeypatch.setattr(Server, "failure", error)
+    with pytest.raises(ModelError, match=r"^host:1: not found$"):
+        connect(client)
+
+
+def test_predict_answers_are_in_the_order_of_the_texts(client: Client) -> None:
+    texts = [f"{i / 40:.3f}" for i in range(40, 0, -1)]
+    answer, reports = predict(client, *texts)
+    assert answer.dtype == np.float32
+    np.testing.assert_allclose(answer[:, 0], [float(text) for text in texts], rtol=1e-6)
+    np.testing.assert_allclose(answer.sum(axis=1), 1, rtol=1e-6)
+    assert reports == [1] * 40
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_predict_batch_size_is_the_most_requests_at_a_time(client: Client, batch_size: int) -> None:
+    predict(client, *["1"] * 30, batch_size=batch_size)
+    assert min(2, batch_size) <= client.most_at_a_time <= batch_size
+
+
+def test_count_steps_is_one_a_text(client: Client) -> None:
+    assert connect(client).count_steps(100, batch_size=64) == 100
+
+
+def test_predict_after_another_checkpoint_came_is_an_error(client: Client) -> None:
+    model = connect(client)
+    client.revision = "b" * 64
+    with pytest.raises(RevisionChanged, match=f"from {REVISION} to {'b' * 64} meanwhile"):
+        model.predict(["1"], batch_size=1, advance=print)
+
+
+def test_predict_label_that_is_not_the_most_probable_is_an_error(client: Client) -> None:
+    client.label = "joy"
+    with pytest.raises(ServerError, match="answered 'joy', which is not its most probable label"):
+        predict(client, "0.9")
+
+
+def test_predict_label_as_probable_as_another_is_right(client: Client) -> None:
+    client.label = "joy"
+    predict(client, "0.5")
+
+
+def test_predict_server_gone_stops_at_once(client: Client) -> None:
+    client.failure = Unavailable("host:1: gone")
+    with pytest.raises(Unavailable, match="gone"):
+        predict(client, *["1"] * 1000, batch_size=2)
+    client.is_released.set()
+    assert client.num_calls <= 4  # connect's, the one that failed, one more in either thread

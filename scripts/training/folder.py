@@ -1,0 +1,215 @@
+"""What a training leaves on disk: the finished folder, and beside it the unfinished one.
+
+`<output>.unfinished` holds what was asked for (`run.json`) and, for each member of the training,
+Trainer's state after each epoch (`member-1/checkpoint-*`). The finished folder is made inside it
+and moved out whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from examples import DataError
+
+FILES = {
+    "README.md",
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "config.json",
+    "labels.txt",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "training.json",
+    "training.png",
+}
+RUN_FILE = "run.json"
+STATE_FILE = "trainer_state.json"  # the last that Trainer writes of a checkpoint
+NUM_SHOWN_HEX = 12
+
+
+@dataclass(frozen=True)
+class TrainingFolder:
+    """The folder that a training is asked to write.
+
+    Attributes:
+        output: its absolute path.
+    """
+
+    output: Path
+
+    @property
+    def unfinished(self) -> Path:
+        """Where the state is kept until the training is done."""
+        return self.output.with_name(f"{self.output.name}.unfinished")
+
+    @property
+    def result(self) -> Path:
+        """Where the finished folder is made."""
+        return self.unfinished / "result"
+
+    def check(self, run: dict[str, Any], *, is_resumed: bool) -> None:
+        """Refuses to begin what cannot be finished, and to go on with another training.
+
+        Args:
+            run: what is asked for: "arguments" by name and "data", a list of the files.
+            is_resumed: whether to go on with the unfinished folder.
+
+        Raises:
+            DataError: output or unfinished folder are not as they must be.
+        """
+        self._take_back()
+        self._check_output()
+        if not is_resumed:
+            if self.unfinished.exists():
+                raise DataError(
+                    f"{self.unfinished}: a training was not finished; add --resume to go on with"
+                    " it, or delete it"
+                )
+        elif not (self.unfinished / RUN_FILE).is_file():
+            raise DataError(f"--resume: there is no training in {self.unfinished}; leave it out")
+        else:
+            differences = list_differences(self._read_run(), run)
+            if differences:
+                raise DataError(
+                    f"--resume: {', '.join(differences)}; give the same again, or delete"
+                    f" {self.unfinished}"
+                )
+
+    def _read_run(self) -> dict[str, Any]:
+        path = self.unfinished / RUN_FILE
+        try:
+            run: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return {"arguments": dict(run["arguments"]), "data": list(run["data"])}
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path}: is damaged; delete {self.unfinished}") from error
+
+    def _check_output(self) -> None:
+        if self.output.exists() and not self.output.is_dir():
+            raise DataError(f"--output {self.output}: is a file; name a folder")
+        found = {path.name for path in self.output.iterdir()} if self.output.exists() else set()
+        if found - FILES:
+            foreign = min(found - FILES)
+            raise DataError(f"--output {self.output}: holds {foreign!r}; name another folder")
+        nearest = next(path for path in self.output.parents if path.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+            raise DataError(f"--output {self.output}: cannot write in {nearest}; name another")
+
+    @contextmanager
+    def open(self, run: dict[str, Any]) -> Iterator[None]:
+        """Keeps the unfinished folder for as long as it is worth resuming.
+
+        On leaving, however that comes, it is removed if it holds no whole epoch.
+        """
+        self._mend()
+        self.unfinished.mkdir(parents=True, exist_ok=True)
+        write_json(self.unfinished / RUN_FILE, run)
+        try:
+            yield
+        finally:
+            if self.unfinished.exists() and not self._list_whole("*"):
+                shutil.rmtree(self.unfinished)
+
+    def _mend(self) -> None:
+        """Removes checkpoints whose writing a kill cut short."""
+        for path in self.unfinished.glob("member-*/checkpoint-*"):
+            if not is_whole(path):
+                shutil.rmtree(path)
+
+    def _take_back(self) -> None:
+        """Puts the old output back where a kill cut its replacement short."""
+        replaced = self.unfinished / "replaced"
+        if replaced.exists() and not self.output.exists():
+            replaced.rename(self.output)
+
+    def states(self, member: int) -> Path:
+        """Returns where Trainer keeps the states of a member, counted from 1."""
+        return self.unfinished / f"member-{member}"
+
+    def last_checkpoint(self, member: int) -> Path | None:
+        """Returns the folder of a member's last epoch whose state is whole."""
+        whole = self._list_whole(str(member))
+        return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+    def count_epochs(self) -> int:
+        """Returns how many epochs are done, of all members together."""
+        folders = self.unfinished.glob("member-*")
+        members = [int(path.name.rpartition("-")[2]) for path in folders]
+        last = [self.last_checkpoint(member) for member in members]
+        return sum(round(read_state(path)["epoch"]) for path in last if path)
+
+    def _list_whole(self, member: str) -> list[Path]:
+        found = self.unfinished.glob(f"member-{member}/checkpoint-*")
+        return [path for path in found if is_whole(path)]
+
+    def make_result(self) -> Path:
+        """Returns an empty folder to make the finished one in."""
+        shutil.rmtree(self.result, ignore_errors=True)
+        self.result.mkdir()
+        return self.result
+
+    def publish(self) -> bool:
+        """Moves the result to the output, whose README.md stays; removes the unfinished folder.
+
+        Returns:
+            Whether there was a README.md to keep.
+        """
+        kept, replaced = self.output / "README.md", self.unfinished / "replaced"
+        has_card = kept.is_file()
+        if has_card:
+            shutil.copyfile(kept, self.result / "README.md")
+        shutil.rmtree(replaced, ignore_errors=True)
+        if self.output.exists():
+            self.output.rename(replaced)
+        self.result.rename(self.output)
+        shutil.rmtree(self.unfinished)
+        return has_card
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Tells a checkpoint from one whose writing was cut short."""
+    try:
+        read_state(checkpoint)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def read_state(checkpoint: Path) -> dict[str, Any]:
+    """Returns what Trainer wrote of its state."""
+    state: dict[str, Any] = json.loads((checkpoint / STATE_FILE).read_text(encoding="utf-8"))
+    return state
+
+
+def list_differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Returns what differs between two runs, in words; names of files do not count."""
+    names_of_files = {"train", "validation", "test", "output"}
+    found = [
+        f"--{name.replace('_', '-')} was {before['arguments'].get(name)!r} and is {value!r}"
+        for name, value in now["arguments"].items()
+        if name not in names_of_files and before["arguments"].get(name) != value
+    ]
+    for split in ("train", "validation", "test"):
+        old, new = (_digests(run, split=split) for run in (before, now))
+        if old != new:
+            found.append(f"--{split} had the sha256 {old} and has {new}")
+    return found
+
+
+def _digests(run: dict[str, Any], *, split: str) -> str:
+    digests = [each["sha256"][:NUM_SHOWN_HEX] for each in run["data"] if each["split"] == split]
+    return " + ".join(digests) or "none"
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Writes a file that is there whole or not at all."""
+    beside = path.with_name(f"{path.name}.new")
+    beside.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    beside.replace(path)

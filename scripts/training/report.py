@@ -1,0 +1,139 @@
+"""What a training says of itself: on the terminal, and in training.json."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from evaluation.summary import summarize
+from examples import list_labels
+
+from training.calibration import MAX_TEMPERATURE, MIN_TEMPERATURE
+from training.recipe import Recipe
+from training.splits import Splits
+
+if TYPE_CHECKING:
+    from training.trainer import Measurement
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out of a training.
+
+    Attributes:
+        temperature: what the logits are divided by.
+        measured_on: "test" or "validation".
+        measurement: of the written network on it.
+    """
+
+    temperature: float
+    measured_on: str
+    measurement: Measurement
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One of the trainings whose weights are averaged.
+
+    Attributes:
+        seed: of the order of its data.
+        best_epoch: the one, from 1, whose weights are taken.
+        history: what Trainer logged in each epoch.
+        weights: every trained weight, by name.
+        outcome: what it is worth by itself.
+    """
+
+    seed: int
+    best_epoch: int
+    history: list[dict[str, float]]
+    weights: dict[str, Any]
+    outcome: Outcome
+
+    def describe(self) -> dict[str, Any]:
+        """Returns what training.json says of it."""
+        scores = self.outcome.measurement.scores
+        return {
+            "seed": self.seed,
+            "best_epoch": self.best_epoch,
+            "temperature": self.outcome.temperature,
+            "macro_f1": scores.macro_f1,
+            "calibration_error": scores.calibration_error,
+            "history": self.history,
+        }
+
+
+def describe_data(splits: Splits) -> Iterator[str]:
+    """Yields a line on the splits, and one on each thing to know about them."""
+    counts = [f"{sum(x.values())} {name}" for name, x in splits.num_rows().items()]
+    yield f"texts: {', '.join(counts)}; labels: {list_labels(splits.labels)}"
+    for shared in describe_shared(splits):
+        yield f"dropped {shared}"
+    if splits.num_conflicts:
+        verb = "has" if splits.num_conflicts == 1 else "have"
+        yield f"{count(splits.num_conflicts, 'text')} {verb} more than one label"
+
+
+def describe_shared(splits: Splits) -> Iterator[str]:
+    """Yields which split lost how many texts to which."""
+    for (loser, keeper), num_texts in splits.num_dropped.items():
+        if num_texts:
+            yield f"{count(num_texts, f'{loser} text')} that the {keeper} has too"
+
+
+def count(number: int, noun: str) -> str:
+    """Returns "1 text" or "2 texts"."""
+    return f"{number} {noun}" + "s" * (number != 1)
+
+
+def describe_member(member: Member) -> str:
+    """Returns a line on one of several members."""
+    scores, measured_on = member.outcome.measurement.scores, member.outcome.measured_on
+    return (
+        f"member with seed {member.seed}: epoch {member.best_epoch}; on {measured_on} macro F1"
+        f" {scores.macro_f1:.4f}, calibration error {scores.calibration_error:.4f}"
+    )
+
+
+def print_outcome(outcome: Outcome, *, num_fitted: int) -> None:
+    """Prints the temperature, then metrics, report and calibration error as evaluate.py does."""
+    fitted = f"{outcome.temperature:.3f}, fitted on {count(num_fitted, 'validation text')}"
+    print(f"temperature {fitted}; measured on {outcome.measured_on}:")
+    if outcome.measured_on == "validation":
+        print("(it also chose epoch and temperature, so expect less elsewhere; or give --test)")
+    if not MIN_TEMPERATURE * 1.01 < outcome.temperature < MAX_TEMPERATURE * 0.99:
+        print("(no temperature fits so few texts: the confidence means little; give more)")
+    measurement = outcome.measurement
+    print(summarize(measurement.metrics, scores=measurement.scores), flush=True)
+
+
+def build_document(
+    recipe: Recipe,
+    *,
+    files: Sequence[dict[str, Any]],
+    splits: Splits,
+    outcome: Outcome,
+    members: Sequence[Member],
+) -> dict[str, Any]:
+    """Returns what training.json holds; no folder of this machine is in it."""
+    import peft
+    import torch
+    import transformers
+
+    scores = outcome.measurement.scores
+    return {
+        "arguments": {**recipe.describe(), "base": recipe.base_name},
+        "data": list(files),
+        "labels": splits.labels,
+        "rows": splits.num_rows(),
+        "dropped": {f"{x}_in_{y}": number for (x, y), number in splits.num_dropped.items()},
+        "conflicts": splits.num_conflicts,
+        "versions": {x.__name__: x.__version__ for x in (torch, transformers, peft)},
+        "seed": recipe.seed,
+        "members": [member.describe() for member in members],
+        "temperature": outcome.temperature,
+        "measured_on": outcome.measured_on,
+        "metrics": outcome.measurement.metrics,
+        "accuracy": scores.accuracy,
+        "calibration_error": scores.calibration_error,
+    }

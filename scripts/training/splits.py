@@ -1,0 +1,153 @@
+"""Training, validation and test data that share no text. Pure: lists in, lists out."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from examples import DataError, Example, check_labels, count_conflicts, fold_text, show_label
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The examples of a training, each text in one split only.
+
+    Attributes:
+        train: what is learned from.
+        validation: what stops the training early and fits the temperature.
+        test: what is measured only; may be empty.
+        labels: the distinct labels of the training data as given, sorted.
+        num_dropped: texts dropped, by the split that lost them and the one that has them too.
+        num_conflicts: texts that occur with different labels in the data as given.
+    """
+
+    train: list[Example]
+    validation: list[Example]
+    test: list[Example]
+    labels: tuple[str, ...]
+    num_dropped: dict[tuple[str, str], int]
+    num_conflicts: int
+
+    def num_rows(self) -> dict[str, dict[str, int]]:
+        """Returns the number of rows of each split by label."""
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        counts = {name: Counter(x.label for x in split) for name, split in splits.items()}
+        return {name: {x: count[x] for x in self.labels} for name, count in counts.items()}
+
+
+def split_examples(
+    train: Sequence[Example],
+    *,
+    validation: Sequence[Example],
+    test: Sequence[Example],
+    share: float,
+    seed: int,
+) -> Splits:
+    """Takes the texts of test out of the others, and those of validation out of training.
+
+    Args:
+        train: the training data.
+        validation: if empty, `share` of the training data is held out for it.
+        test: may be empty.
+        share: see `hold_out`.
+        seed: see `hold_out`.
+
+    Raises:
+        DataError: training has under 2 labels, another split has one that training lacks, or
+            nothing of a label or split is left.
+    """
+    labels = tuple(sorted({example.label for example in train}))
+    if len(labels) < 2:
+        raise DataError(f"training has {show_label(labels[0])} alone; at least 2 are needed")
+    check_labels([*validation, *test], labels=labels)
+    learned, of_test = drop_shared(train, others=test)
+    held, held_of_test = drop_shared(validation, others=test)
+    if validation and not held:
+        raise DataError(f"all {held_of_test} validation texts are in --test too; give other texts")
+    check_left(learned, given=train, others="--test")
+    learned, of_validation = drop_shared(learned, others=held)
+    check_left(learned, given=train, others="--test or --validation" if test else "--validation")
+    if not validation:
+        learned, held = hold_out(learned, share=share, seed=seed)
+    return Splits(
+        train=learned,
+        validation=held,
+        test=list(test),
+        labels=labels,
+        num_dropped={
+            ("training", "test"): of_test,
+            ("validation", "test"): held_of_test,
+            ("training", "validation"): of_validation,
+        },
+        num_conflicts=count_conflicts([*train, *validation, *test]),
+    )
+
+
+def check_left(left: Sequence[Example], *, given: Sequence[Example], others: str) -> None:
+    """Refuses training data of which a label is in other splits as a whole.
+
+    Args:
+        left: what those splits have not.
+        given: the training data as given.
+        others: the options that name those splits.
+
+    Raises:
+        DataError: nothing of a label, or nothing at all, is left.
+    """
+    counts = Counter(example.label for example in given)
+    lost = sorted(set(counts) - {example.label for example in left})
+    if lost:
+        of_label = f" with {show_label(lost[0])}" if left else ""
+        number = counts[lost[0]] if left else len(given)
+        raise DataError(
+            f"all {number} training texts{of_label} are in {others} too; give other texts"
+        )
+
+
+def hold_out(
+    examples: Sequence[Example], *, share: float, seed: int
+) -> tuple[list[Example], list[Example]]:
+    """Splits into the rest and a random `share` of each label's distinct texts.
+
+    Rows of equal text go to the same side, with the first one's label. Either side gets at least
+    one text of every label, so a rare label may be held out by more than `share`.
+
+    Args:
+        examples: in any order, which both sides keep.
+        share: 0 to 1.
+        seed: the same one holds out the same texts of the same examples.
+
+    Raises:
+        DataError: a label has fewer than 2 distinct texts.
+    """
+    label_of: dict[str, str] = {}
+    for example in examples:
+        label_of.setdefault(fold_text(example.text), example.label)
+    texts_of: dict[str, list[str]] = {example.label: [] for example in examples}
+    for text, label in label_of.items():
+        texts_of[label].append(text)
+    rng, held = random.Random(seed), set[str]()  # noqa: S311 - no secret
+    for label, texts in sorted(texts_of.items()):
+        if len(texts) < 2:
+            raise DataError(
+                f"{show_label(label)} has {len(texts)} distinct training text; 2 are"
+                " needed to hold one out: add texts, or give --validation"
+            )
+        num_held = min(max(1, round(share * len(texts))), len(texts) - 1)
+        held.update(rng.sample(texts, num_held))
+    is_held = [fold_text(example.text) in held for example in examples]
+    return (
+        [example for example, out in zip(examples, is_held, strict=True) if not out],
+        [example for example, out in zip(examples, is_held, strict=True) if out],
+    )
+
+
+def drop_shared(
+    train: Sequence[Example], *, others: Iterable[Example]
+) -> tuple[list[Example], int]:
+    """Returns `train` without the texts of `others`, and how many rows that dropped."""
+    texts = {fold_text(example.text) for example in others}
+    kept = [example for example in train if fold_text(example.text) not in texts]
+    return kept, len(train) - len(kept)

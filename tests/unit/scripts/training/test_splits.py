@@ -1,0 +1,163 @@
+"""Splitting by `scripts/training/splits.py`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from examples import DataError, Example
+from training.splits import Splits, drop_shared, hold_out, split_examples
+
+LABELS = ("fear", "joy", "love")
+
+
+def make(num_texts: int, *, label: str, start: int = 0) -> list[Example]:
+    return [Example(f"{label} {i}", label) for i in range(start, start + num_texts)]
+
+
+def split(train: list[Example], **options: Any) -> Splits:
+    return split_examples(
+        train, **{"validation": [], "test": [], "share": 0.1, "seed": 0, **options}
+    )
+
+
+def count_labels(examples: list[Example]) -> Counter[str]:
+    return Counter(example.label for example in examples)
+
+
+def test_hold_out_takes_the_share_of_every_label() -> None:
+    examples = make(100, label="joy") + make(30, label="fear") + make(2, label="love")
+    rest, held = hold_out(examples, share=0.1, seed=0)
+    assert count_labels(held) == {"joy": 10, "fear": 3, "love": 1}
+    assert count_labels(rest) == {"joy": 90, "fear": 27, "love": 1}
+    assert sorted(rest + held, key=examples.index) == examples
+
+
+def test_hold_out_same_seed_gives_the_same_and_another_seed_another() -> None:
+    examples = make(100, label="joy") + make(100, label="fear")
+    first = hold_out(examples, share=0.1, seed=0)
+    assert hold_out(examples, share=0.1, seed=0) == first
+    assert hold_out(examples, share=0.1, seed=1) != first
+
+
+def test_hold_out_equal_texts_stay_together() -> None:
+    twice = [Example(f"La {i}", "joy") for i in range(20)]
+    twice += [Example(f" la\n{i} ".strip(), "joy") for i in range(20)]
+    twice += [Example(f"LA  {i}", "fear") for i in range(20)]
+    rest, held = hold_out([*twice, *make(20, label="fear")], share=0.5, seed=0)
+    assert drop_shared(rest, others=held) == (rest, 0)
+    assert count_labels(held) == {"joy": 20, "fear": 20}
+
+
+@pytest.mark.parametrize("share", [0.001, 0.9, 0.999])
+def test_hold_out_leaves_a_text_of_every_label_on_either_side(share: float) -> None:
+    examples = [*make(2, label="joy"), *make(3, label="fear"), *make(9, label="love")]
+    for side in hold_out(examples, share=share, seed=3):
+        assert set(count_labels(side)) == set(LABELS)
+
+
+def test_hold_out_label_of_one_text_is_refused_with_its_count() -> None:
+    examples = [*make(5, label="joy"), Example("a", "fear"), Example("A ", "fear")]
+    with pytest.raises(DataError, match="the label 'fear' has 1 distinct training text; 2 are"):
+        hold_out(examples, share=0.1, seed=0)
+
+
+def test_drop_shared_drops_texts_that_differ_in_case_and_space_alone() -> None:
+    train = [Example("Oh  No\nno", "joy"), Example("oh no", "joy"), Example("STRASSE", "joy")]
+    kept, num_dropped = drop_shared(train, others=[Example("oh no NO", "fear")])
+    assert (kept, num_dropped) == (train[1:], 1)
+    assert drop_shared(train, others=[Example("straße", "joy")]) == (train[:2], 1)
+
+
+def test_split_examples_given_splits_lose_shared_texts_from_the_training_side() -> None:
+    train = make(10, label="joy") + make(10, label="fear")
+    validation = make(3, label="joy", start=8) + make(2, label="fear", start=20)
+    test = make(2, label="joy", start=9) + make(1, label="fear")
+    splits = split(train, validation=validation, test=test)
+    assert splits.test == test
+    assert splits.validation == [validation[0], *validation[3:]]
+    assert splits.train == [*train[:8], *train[11:]]
+    assert splits.num_dropped == {
+        ("training", "test"): 2,
+        ("validation", "test"): 2,
+        ("training", "validation"): 1,
+    }
+
+
+def test_split_examples_no_validation_holds_a_share_out() -> None:
+    train = make(20, label="joy") + make(20, label="fear")
+    splits = split(train, test=make(10, label="joy", start=15))
+    assert splits.labels == ("fear", "joy")
+    assert splits.num_rows() == {
+        "train": {"fear": 18, "joy": 13},
+        "validation": {"fear": 2, "joy": 2},
+        "test": {"fear": 0, "joy": 10},
+    }
+    assert splits.num_dropped[("training", "test")] == 5
+
+
+def test_split_examples_conflicts_are_counted_over_all_splits() -> None:
+    train = make(5, label="joy") + make(5, label="fear")
+    splits = split(train, validation=[Example("joy 0", "fear")], test=[Example("joy 1", "fear")])
+    assert splits.num_conflicts == 2
+
+
+@pytest.mark.parametrize(
+    ("train", "options", "sentence"),
+    [
+        pytest.param(
+            make(5, label="joy"),
+            {},
+            "training has the label 'joy' alone; at least 2",
+            id="one-label",
+        ),
+        pytest.param(
+            make(5, label="joy") + make(5, label="fear"),
+            {"test": [Example("a", "hope", where="test.csv: line 4")]},
+            r"test\.csv: line 4: has the label 'hope'; the known labels are fear, joy",
+            id="unknown-label",
+        ),
+        pytest.param(
+            make(5, label="joy") + make(5, label="fear"),
+            {"validation": make(3, label="joy"), "test": make(5, label="joy")},
+            "^all 3 validation texts are in --test too; give other texts$",
+            id="nothing-left-to-validate",
+        ),
+        pytest.param(
+            make(5, label="joy") + make(2, label="fear"),
+            {"validation": make(1, label="joy"), "test": make(5, label="fear")},
+            "^all 2 training texts with the label 'fear' are in --test too; give other texts$",
+            id="nothing-left-of-a-label",
+        ),
+        pytest.param(
+            make(5, label="joy") + make(2, label="fear"),
+            {"validation": make(2, label="fear")},
+            "^all 2 training texts with the label 'fear' are in --validation too; give other",
+            id="label-all-in-validation",
+        ),
+        pytest.param(
+            make(5, label="joy") + make(2, label="fear"),
+            {"validation": make(1, label="fear"), "test": make(1, label="fear", start=1)},
+            "^all 2 training texts with the label 'fear' are in --test or --validation too; give",
+            id="label-in-validation-and-test",
+        ),
+        pytest.param(
+            make(5, label="joy") + make(2, label="fear"),
+            {"test": make(5, label="joy") + make(2, label="fear")},
+            "^all 7 training texts are in --test too; give other texts$",
+            id="nothing-left-to-learn",
+        ),
+        pytest.param(
+            make(5, label="joy") + make(2, label="fear"),
+            {"test": make(5, label="fear")},
+            "^all 2 training texts with the label 'fear' are in --test too",
+            id="nothing-left-of-a-label-to-hold-out",
+        ),
+    ],
+)
+def test_split_examples_bad_data_are_refused(
+    train: list[Example], options: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(DataError, match=sentence):
+        split(train, **options)

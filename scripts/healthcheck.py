@@ -93,7 +93,7 @@ def check(server: InferenceServerClient, *, url: str, timeout_s: float) -> None:
         server.infer("emotion_info", [], outputs=revision, client_timeout=timeout_s)
         server.infer("emotion_text", [text], client_timeout=timeout_s)
     except InferenceServerException as error:
-        raise translate(error, url=url) from error
+        raise translate(error.status(), error.message(), url=url) from error
 
 
 def count_executions(server: InferenceServerClient, *, model: str) -> int:

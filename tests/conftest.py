@@ -6,10 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+from clients import CLIENTS
 from emotion_client import EmotionClient
 from serving.address import Address
 from serving.triton_server import REPOSITORY, TritonServer
@@ -46,6 +49,13 @@ def triton(server: TritonServer) -> Iterator[InferenceServerClient]:
     """A bare connection, for what our client would refuse to send."""
     with InferenceServerClient(server.address.url) as connected:
         yield connected
+
+
+@pytest.fixture(params=CLIENTS)
+def open_client(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+    """Opens clients of either kind, which are closed at the end of the test."""
+    with ExitStack() as stack:
+        yield lambda *args, **options: stack.enter_context(CLIENTS[request.param](*args, **options))
 
 
 def copy_repository(target: Path, *, parameters: dict[str, str] | None = None) -> Path:

@@ -4,31 +4,62 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 
 from emotion_client.errors import InvalidInput
 
 MAX_TEXT_BYTES = 1 << 20
 MAX_TIMEOUT_S = 86400.0
 URL = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:/\s\[\]]+):(\d{1,5})")
+# Of gRPC metadata: https://grpc.io/docs/guides/metadata
+HEADER_NAME = re.compile(r"[0-9a-z_.-]+")
+HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 
 
-def check_text(text: object) -> None:
+def check_text(text: object, *, name: str = "text") -> None:
     """Refuses what cannot be a text.
+
+    Args:
+        text: what was passed.
+        name: how the message calls it, as "text 3".
 
     Raises:
         InvalidInput: naming the type, the code point or the size, never the text.
     """
     if not isinstance(text, str):
-        raise InvalidInput(f"text has the type {type(text).__name__}; it must be str")
+        raise InvalidInput(f"{name} has the type {type(text).__name__}; it must be str")
     try:
         size_bytes = len(text.encode())
     except UnicodeEncodeError as error:
         raise InvalidInput(
-            f"text has the lone surrogate U+{ord(text[error.start]):04X} "
+            f"{name} has the lone surrogate U+{ord(text[error.start]):04X} "
             f"at position {error.start}; it must be encodable as UTF-8"
         ) from None
     if size_bytes > MAX_TEXT_BYTES:
-        raise InvalidInput(f"text has {size_bytes} bytes as UTF-8; limit is {MAX_TEXT_BYTES}")
+        raise InvalidInput(f"{name} has {size_bytes} bytes as UTF-8; limit is {MAX_TEXT_BYTES}")
+
+
+def check_texts(texts: object) -> None:
+    """Refuses what is no iterable of texts; a string is one of characters, which nobody means.
+
+    Raises:
+        InvalidInput: naming the type.
+    """
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable | AsyncIterable):
+        raise InvalidInput(
+            f"texts has the type {type(texts).__name__}; it must be an iterable of str"
+        )
+
+
+def check_on_error(on_error: str) -> bool:
+    """Returns whether errors are returned in their place, rather than raised.
+
+    Raises:
+        ValueError: it is neither "raise" nor "return".
+    """
+    if on_error not in ("raise", "return"):
+        raise ValueError(f"on_error is {on_error!r}; it must be 'raise' or 'return'")
+    return on_error == "return"
 
 
 def check_url(url: str) -> str:
@@ -43,6 +74,18 @@ def check_url(url: str) -> str:
     return url
 
 
+def check_urls(url: str | Sequence[str]) -> tuple[str, ...]:
+    """Returns the addresses of one or several replicas, each once.
+
+    Raises:
+        ValueError: one is not "host:port", or there is none.
+    """
+    urls = (url,) if isinstance(url, str) or not isinstance(url, Sequence) else tuple(url)
+    if not urls:
+        raise ValueError("url is an empty list; give the host:port of one server or more")
+    return tuple(dict.fromkeys(check_url(each) for each in urls))
+
+
 def check_timeout(timeout_s: float) -> float:
     """Returns the timeout where a call can have it.
 
@@ -55,3 +98,21 @@ def check_timeout(timeout_s: float) -> float:
             f"timeout is {timeout_s!r}; it must be above 0 and at most {MAX_TIMEOUT_S:.0f} seconds"
         )
     return timeout_s
+
+
+def check_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    """Returns headers as gRPC sends them: names in lower case.
+
+    Raises:
+        ValueError: a name or value is none of gRPC's; a value, which may be secret, is not shown.
+    """
+    pairs = tuple((name.lower(), value) for name, value in (headers or {}).items())
+    for name, value in pairs:
+        if not HEADER_NAME.fullmatch(name) or name.startswith("grpc-") or name.endswith("-bin"):
+            raise ValueError(
+                f"the header {name!r} cannot be sent; a name has letters, digits, '-', '_' and "
+                "'.', does not begin with grpc- and does not end with -bin"
+            )
+        if not isinstance(value, str) or not HEADER_VALUE.fullmatch(value):
+            raise ValueError(f"the value of the header {name!r} must be printable ASCII")
+    return pairs

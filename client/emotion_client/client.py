@@ -1,53 +1,110 @@
-"""The client: tokenizes here, classifies on Triton."""
+"""The client whose calls block. `async_client` is the same, awaited."""
 
 from __future__ import annotations
 
+import os
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
-from time import monotonic
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal, TypeVar, overload
 
-from tritonclient.grpc import InferenceServerClient
-from tritonclient.utils import InferenceServerException
+import grpc
 
-from emotion_client.arguments import check_text, check_timeout, check_url
-from emotion_client.errors import DeadlineExceeded, RevisionChanged, Unavailable, translate
-from emotion_client.prediction import Prediction
-from emotion_client.protocol import (
-    ServerInfo,
-    build_inputs,
-    parse_info,
-    parse_prediction,
+from emotion_client.arguments import (
+    check_headers,
+    check_on_error,
+    check_text,
+    check_texts,
+    check_timeout,
+    check_urls,
 )
+from emotion_client.bulk import MAX_IN_FLIGHT, Group, Window, group
+from emotion_client.calls import Command, Compute, Deadline, Flow, Infer, Job, LookUp, ask, probe
+from emotion_client.channel import TLS, Connection, add_trace_context
+from emotion_client.errors import EmotionError, ServiceError, translate
+from emotion_client.jobs import nothing_job, song_job, text_job
+from emotion_client.lookup import look_up
+from emotion_client.pool import Pool, Replica
+from emotion_client.prediction import Prediction
+from emotion_client.protocol import ServerInfo
+from emotion_client.song import SongPrediction, check_by
 
+T = TypeVar("T")
 DEFAULT_URL = "127.0.0.1:8001"
 DEFAULT_TIMEOUT_S = 10.0
+PROBE_TEXT = "la la la"
 
 
 class EmotionClient:
-    """Asks a Triton server for the emotion of texts, over gRPC.
+    """Asks Triton servers for the emotion of texts, over gRPC.
 
-    Tokenizer and labels come from the server, at the first call. Safe to use from many threads.
+    Tokenizer and labels come from the servers, at the first call. Safe to use from many threads,
+    and in processes that are forked while no other thread is in a call.
 
     Args:
-        url: "host:port" of the server's gRPC port.
+        url: "host:port" of the server's gRPC port, or a list of them. A host that has several
+            addresses, and a list, mean replicas: calls go to them in turn, and not to one that
+            fails for as long as it does.
         timeout_s: seconds that one call may take in all, above 0 and at most a day.
+        tls: certificates for an encrypted connection; None for a plain one.
+        headers: sent with every call, as a proxy or Triton's restricted protocols ask for.
 
     Raises:
-        ValueError: `url` is no "host:port", or `timeout_s` is out of range.
+        ValueError: `url` is no "host:port", `timeout_s` is out of range, or a header is none.
 
     Example:
-        >>> with EmotionClient("127.0.0.1:8001") as client:  # doctest: +SKIP
-        ...     label, confidence = client.predict("Rain on the roof, and nobody home")
+        >>> with EmotionClient("127.0.0.1:8001") as client:
+        ...     label, confidence = client.predict("I danced all night and the stars danced too")
+        >>> label
+        'joy'
     """
 
-    def __init__(self, url: str = DEFAULT_URL, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
-        self.url = check_url(url)
+    def __init__(
+        self,
+        url: str | Sequence[str] = DEFAULT_URL,
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        tls: TLS | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.urls = check_urls(url)
         self.timeout_s = check_timeout(timeout_s)
-        self._lock = Lock()
-        self._info_lock = Lock()
-        self._channel: InferenceServerClient | None = None
-        self._info: ServerInfo | None = None
+        self._tls, self._headers = tls, check_headers(headers)
+        self._lock, self._process = Lock(), os.getpid()
+        self._pool: Pool | None = None
+        self._abandoned: list[Pool] = []
+
+    @property
+    def url(self) -> str:
+        """The address, or the addresses with commas between them."""
+        return ",".join(self.urls)
+
+    @property
+    def info(self) -> ServerInfo | None:
+        """What a server told last of its checkpoint; None before the first call."""
+        return self._open().info
+
+    def connect(self) -> ServerInfo:
+        """Asks a server what it serves, unless that is known.
+
+        Raises:
+            DeadlineExceeded: there was no answer within `timeout_s`.
+            Unavailable: nobody listens, or the server is starting, stopping or broken.
+            WrongServer: it is no Triton with these models, speaks another protocol, or refuses us.
+        """
+        pool = self._open()
+        self._run(ask(pool, nothing_job(), deadline=Deadline.after(self.timeout_s)), pool=pool)
+        assert pool.info is not None, "it was contacted"
+        return pool.info
+
+    def is_ready(self) -> bool:
+        """Returns whether a server gives a real answer now, without trying twice."""
+        pool = self._open()
+        flow = probe(pool, text_job(PROBE_TEXT), deadline=Deadline.after(self.timeout_s))
+        return self._run(flow, pool=pool)
 
     def predict(self, text: str) -> Prediction:
         """Returns the emotion of one text.
@@ -59,27 +116,94 @@ class EmotionClient:
         Raises:
             InvalidInput: `text` is no string, holds a lone surrogate, or is too large.
             DeadlineExceeded: there was no answer within `timeout_s`.
-            Overloaded: the server's queue is full.
+            Overloaded: the server's queue is full, or the request waited in it too long.
             Unavailable: nobody listens, or the server is starting, stopping or broken.
-            WrongServer: the server has no emotion models, or speaks another protocol.
+            WrongServer: it is no Triton with these models, speaks another protocol, or refuses us.
             RevisionChanged: the server's checkpoint changed twice during this call.
             ServerError: the server failed on this request.
+
+        Example:
+            >>> with EmotionClient("127.0.0.1:8001") as client:
+            ...     prediction = client.predict("Rain on the roof, and nobody home")
+            >>> prediction.label, prediction.num_tokens, prediction.truncated
+            ('sadness', 10, False)
         """
         check_text(text)
-        deadline = monotonic() + self.timeout_s
-        info = self._info or self._fetch_info(stale=None, deadline=deadline)
-        try:
-            return self._predict(text, info=info, deadline=deadline)
-        except RevisionChanged:
-            info = self._fetch_info(stale=info, deadline=deadline)
-            return self._predict(text, info=info, deadline=deadline)
+        return self._ask(text_job(text))
+
+    @overload
+    def predict_many(
+        self, texts: Iterable[str], *, on_error: Literal["raise"] = "raise"
+    ) -> Iterator[Prediction]: ...
+
+    @overload
+    def predict_many(
+        self, texts: Iterable[str], *, on_error: Literal["return"]
+    ) -> Iterator[Prediction | EmotionError]: ...
+
+    def predict_many(
+        self, texts: Iterable[str], *, on_error: Literal["raise", "return"] = "raise"
+    ) -> Iterator[Prediction | EmotionError]:
+        """Yields the emotion of each text, in order, however many there are.
+
+        Texts of like length share a request. Up to 1,024 texts are read ahead of the results;
+        nothing else is kept. Each request has its own deadline of `timeout_s`.
+
+        Args:
+            texts: any iterable of texts.
+            on_error: "raise" raises the first error, after the results of the texts before it;
+                "return" yields an error in the place of its result and goes on.
+
+        Raises:
+            InvalidInput: a text is none, naming its position; or `texts` is no iterable of them.
+            ValueError: `on_error` is something else.
+            EmotionError: as `predict` raises it.
+
+        Example:
+            >>> with EmotionClient("127.0.0.1:8001") as client:
+            ...     for label, confidence in client.predict_many(["I adore you", "Get out!"]):
+            ...         print(label)
+            love
+            anger
+        """
+        check_texts(texts)
+        return self._predict_many(iter(texts), is_returned=check_on_error(on_error))
+
+    def predict_song(
+        self, lyrics: str, *, by: Literal["auto", "stanzas", "windows"] = "auto"
+    ) -> SongPrediction:
+        r"""Returns the emotion of a whole song, and of each of its parts.
+
+        Args:
+            lyrics: a text of any length up to 1 MiB as UTF-8. Marks such as "[Chorus]" and "(x2)"
+                become names and repeats of parts.
+            by: what the parts are: the song's "stanzas", overlapping "windows" of the model's
+                max_length, or stanzas where there are any ("auto").
+
+        Raises:
+            ValueError: `by` is something else.
+            EmotionError: as `predict` raises it.
+
+        Example:
+            >>> with EmotionClient("127.0.0.1:8001") as client:
+            ...     song = client.predict_song("I miss you\n\n[Chorus] (x2)\nI love you")
+            >>> [(part.name, part.repeats, part.prediction.label) for part in song.parts]
+            [(None, 1, 'sadness'), ('Chorus', 2, 'love')]
+        """
+        check_text(lyrics, name="lyrics")
+        check_by(by)
+        return self._ask(song_job(lyrics, by=by))
 
     def close(self) -> None:
-        """Closes the connection; a later call opens it again."""
+        """Closes the connections, which ends calls under way; a later call opens them again."""
         with self._lock:
-            channel, self._channel, self._info = self._channel, None, None
-        if channel is not None:
-            channel.close()
+            pool, self._pool = self._pool, None
+            if pool is None:
+                return
+            pool.is_closed = True
+        for replica in pool.replicas:
+            if replica.connection is not None:
+                replica.connection.channel.close()
 
     def __enter__(self) -> EmotionClient:
         return self
@@ -92,47 +216,116 @@ class EmotionClient:
     ) -> None:
         self.close()
 
-    def _predict(self, text: str, *, info: ServerInfo, deadline: float) -> Prediction:
-        encoding = info.tokenizer.encode([text])[0]
-        result = self._infer(
-            "emotion",
-            inputs=build_inputs(encoding),
-            parameters={"revision": info.revision},
-            deadline=deadline,
-        )
-        return parse_prediction(result, encoding=encoding, labels=info.labels)
-
-    def _fetch_info(self, *, stale: ServerInfo | None, deadline: float) -> ServerInfo:
-        # One thread fetches it; the others wait for that, no longer than their deadline.
-        if not self._info_lock.acquire(timeout=max(0.0, deadline - monotonic())):
-            raise DeadlineExceeded(f"{self.url}: no answer within {self.timeout_s} s")
+    def _predict_many(
+        self, texts: Iterator[object], *, is_returned: bool
+    ) -> Iterator[Prediction | EmotionError]:
+        workers = ThreadPoolExecutor(MAX_IN_FLIGHT, thread_name_prefix="emotion")
+        under_way: deque[tuple[Window, list[Future[None]]]] = deque()
         try:
-            info = self._info
-            if info is None or info is stale:
-                result = self._infer("emotion_info", inputs=[], parameters={}, deadline=deadline)
-                info = self._info = parse_info(result, url=self.url)
-            return info
+            window = None
+            while window is None or not window.is_last:
+                window = Window.after(window)
+                _fill(window, texts, is_returned=is_returned)
+                groups = self._group(window)
+                under_way.append((window, [workers.submit(self._settle, each) for each in groups]))
+                if len(under_way) > 1:
+                    yield from _collect(under_way.popleft(), is_returned=is_returned)
+            while under_way:
+                yield from _collect(under_way.popleft(), is_returned=is_returned)
         finally:
-            self._info_lock.release()
+            workers.shutdown(wait=False, cancel_futures=True)
 
-    def _infer(
-        self, model: str, *, inputs: list[Any], parameters: dict[str, str], deadline: float
-    ) -> Any:
-        remaining_s = deadline - monotonic()
-        if remaining_s <= 0:
-            raise DeadlineExceeded(f"{self.url}: no answer within {self.timeout_s} s")
-        channel = self._connect()
+    def _group(self, window: Window) -> list[Group]:
+        if not window.is_open():
+            return []
         try:
-            return channel.infer(model, inputs, client_timeout=remaining_s, parameters=parameters)
-        except (InferenceServerException, ValueError) as error:
-            if channel is not self._channel:
-                raise Unavailable(f"{self.url}: the client was closed during the call") from error
-            if isinstance(error, ValueError):
-                raise
-            raise translate(error, url=self.url) from error
+            return group(window, info=self.info or self.connect())
+        except ServiceError as error:
+            window.fail(error)
+            return []
 
-    def _connect(self) -> InferenceServerClient:
+    def _settle(self, one: Group) -> None:
+        try:
+            one.settle(self._ask(one.job))
+        except EmotionError as error:
+            one.settle(error)
+
+    def _ask(self, job: Job[T]) -> T:
+        pool = self._open()
+        return self._run(ask(pool, job, deadline=Deadline.after(self.timeout_s)), pool=pool)
+
+    def _open(self) -> Pool:
+        if self._process != os.getpid():  # forked: what the parent holds is not ours to touch
+            self._lock, self._process = Lock(), os.getpid()
+            if self._pool is not None:
+                self._abandoned.append(self._pool)
+            self._pool = None
         with self._lock:
-            if self._channel is None:
-                self._channel = InferenceServerClient(self.url)
-            return self._channel
+            if self._pool is None:
+                self._pool = Pool(self.urls)
+            return self._pool
+
+    def _run(self, flow: Flow[T], *, pool: Pool) -> T:
+        try:
+            command = next(flow)
+            while True:
+                try:
+                    result = self._perform(command, pool=pool)
+                except BaseException as error:
+                    command = flow.throw(error)
+                else:
+                    command = flow.send(result)
+        except StopIteration as done:
+            value: T = done.value
+            return value
+
+    def _perform(self, command: Command, *, pool: Pool) -> Any:
+        if isinstance(command, Infer):
+            return self._infer(command, pool=pool)
+        if isinstance(command, LookUp):
+            return look_up(command.url, timeout_s=command.timeout_s)
+        if isinstance(command, Compute):
+            return command.function()
+        return time.sleep(command.seconds)
+
+    def _infer(self, command: Infer, *, pool: Pool) -> Any:
+        connection = self._connection(command.replica, pool=pool)
+        try:
+            return connection.infer(
+                command.request,
+                timeout=command.timeout_s,
+                metadata=add_trace_context(self._headers),
+            )
+        except grpc.RpcError as error:
+            url = str(command.replica.address)
+            raise translate(error.code().name, error.details(), url=url) from error
+        except ValueError:  # gRPC's word for a closed channel
+            pool.check_open()
+            raise
+
+    def _connection(self, replica: Replica, *, pool: Pool) -> Connection:
+        with self._lock:
+            pool.check_open()
+            if replica.connection is None:
+                replica.connection = Connection(replica.address, tls=self._tls, module=grpc)
+            found: Connection = replica.connection
+            return found
+
+
+def _fill(window: Window, texts: Iterator[object], *, is_returned: bool) -> None:
+    try:
+        while window.add(next(texts), is_returned=is_returned):
+            pass
+    except StopIteration:
+        window.end()
+    except Exception as error:  # the caller's own; it comes after the results before it
+        window.end(failure=error)
+
+
+def _collect(
+    under_way: tuple[Window, list[Future[None]]], *, is_returned: bool
+) -> Iterator[Prediction | EmotionError]:
+    window, settled = under_way
+    for each in settled:
+        each.result()
+    return window.read(is_returned=is_returned)

@@ -6,7 +6,7 @@ EmotionError
     ├── Overloaded          the queue is full, or the request waited in it too long
     ├── DeadlineExceeded    no answer within timeout_s
     ├── Unavailable         nobody listens, or the server is starting, stopping or broken
-    ├── WrongServer         it is no Triton with these models, or another protocol
+    ├── WrongServer         no Triton with these models, another protocol, or it refuses us
     ├── RevisionChanged     the served checkpoint changed twice while one text was asked
     └── ServerError         the server failed on this request
 
@@ -15,7 +15,7 @@ Messages never contain the text that was classified.
 
 from __future__ import annotations
 
-from tritonclient.utils import InferenceServerException
+import re
 
 
 class EmotionError(Exception):
@@ -31,7 +31,7 @@ class ServiceError(EmotionError):
 
 
 class Overloaded(ServiceError):
-    """The server's queue is full, or the request waited in it too long."""
+    """The server's queue is full, or the request waited in it too long. Send less."""
 
 
 class DeadlineExceeded(ServiceError):
@@ -43,7 +43,7 @@ class Unavailable(ServiceError):
 
 
 class WrongServer(ServiceError):
-    """The server is no Triton with the emotion models, or speaks another protocol."""
+    """The server is no Triton with the emotion models, speaks another protocol, or refuses us."""
 
 
 class RevisionChanged(ServiceError):
@@ -51,40 +51,59 @@ class RevisionChanged(ServiceError):
 
 
 class ServerError(ServiceError):
-    """The server failed on this request."""
+    """The server failed on this request, or answered something that makes no sense."""
 
+
+# What stands before the sentence that matters: of Triton an ensemble's step and a request's id, of
+# gRPC the address once more.
+_PREFIXES = re.compile(
+    r"(in ensemble '[^']*', |\[request id: [^\]]*\] "
+    r"|failed to connect to all addresses; last error: |[A-Z]+: ipv[46]:\S+: )*"
+)
 
 # The first row whose status and phrase fit decides; None and "" fit everything. A dead server, a
-# full queue and a queue timeout share one status, so the phrases of Triton 2.51 tell them apart.
+# full queue, a queue timeout and a closed door share one status, so the phrases of Triton 2.51 and
+# of gRPC tell them apart.
 _TRANSLATIONS: tuple[tuple[str | None, str, type[EmotionError]], ...] = (
-    ("StatusCode.DEADLINE_EXCEEDED", "", DeadlineExceeded),
-    ("StatusCode.INVALID_ARGUMENT", "revision mismatch", RevisionChanged),
-    ("StatusCode.INVALID_ARGUMENT", "", InvalidInput),
-    ("StatusCode.UNAVAILABLE", "Exceeds maximum queue size", Overloaded),
-    ("StatusCode.UNAVAILABLE", "Request timeout expired", Overloaded),
-    ("StatusCode.UNAVAILABLE", "", Unavailable),
-    ("StatusCode.CANCELLED", "", Unavailable),  # a stopping Triton cancels the calls in flight
+    ("DEADLINE_EXCEEDED", "", DeadlineExceeded),
+    ("INVALID_ARGUMENT", "revision mismatch", RevisionChanged),
+    ("INVALID_ARGUMENT", "", InvalidInput),
+    ("UNAVAILABLE", "Exceeds maximum queue size", Overloaded),
+    ("UNAVAILABLE", "Request timeout expired", Overloaded),
+    ("UNAVAILABLE", "This protocol is restricted", WrongServer),
+    ("UNAVAILABLE", "http1.x server", WrongServer),
+    ("UNAVAILABLE", "handshake failed", WrongServer),
+    ("UNAVAILABLE", "", Unavailable),
+    ("RESOURCE_EXHAUSTED", "", Overloaded),  # a proxy that limits the rate
+    ("CANCELLED", "", Unavailable),  # a stopping Triton cancels the calls in flight
     (None, "is not healthy", Unavailable),
     (None, "has no available versions", Unavailable),
     (None, "is not at ready state", Unavailable),
     (None, "Server is stopping", Unavailable),
-    ("StatusCode.NOT_FOUND", "", WrongServer),
-    ("StatusCode.UNIMPLEMENTED", "", WrongServer),
+    (None, "Stream removed", Unavailable),  # a connection that broke
+    (None, "RST_STREAM", Unavailable),
+    ("NOT_FOUND", "", WrongServer),
+    ("UNIMPLEMENTED", "", WrongServer),
+    ("UNAUTHENTICATED", "", WrongServer),
+    ("PERMISSION_DENIED", "", WrongServer),
     (None, "", ServerError),
 )
 
 
-def translate(error: InferenceServerException, *, url: str) -> EmotionError:
-    """Returns the client's error for what tritonclient raised.
+def translate(status: str | None, message: str | None, *, url: str) -> EmotionError:
+    """Returns the client's error for how a call ended.
 
     Args:
-        error: raised by a gRPC call; its message is Triton's sentence.
-        url: "host:port" that was called, for the message.
+        status: name of the gRPC status, as "UNAVAILABLE"; tritonclient's "StatusCode.UNAVAILABLE"
+            too.
+        message: Triton's or gRPC's sentence; its prefixes are left out.
+        url: the address that was called, for the message.
     """
-    status, message = error.status(), error.message() or ""
-    if status == "StatusCode.CANCELLED":
-        message = "the call was cancelled, as by a server that stops"
+    status = (status or "").removeprefix("StatusCode.")
+    sentence = _PREFIXES.sub("", message or "", count=1) or "the server gave no reason"
+    if status == "CANCELLED":
+        sentence = "the call was cancelled, as by a server that stops"
     for row_status, phrase, kind in _TRANSLATIONS:
-        if row_status in (None, status) and phrase in message:
-            return kind(f"{url}: {message}")
+        if row_status in (None, status) and phrase in sentence:
+            return kind(f"{url}: {sentence}")
     raise AssertionError("the last row fits everything")

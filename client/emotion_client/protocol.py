@@ -1,18 +1,21 @@
-"""What goes over the wire, without any I/O."""
+"""What goes over the wire, without any I/O: messages of the KServe v2 protocol."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from tritonclient.grpc import InferInput
+from numpy.typing import NDArray
+from tritonclient.grpc.service_pb2 import ModelInferRequest, ModelInferResponse
 
-from emotion_client.errors import WrongServer
+from emotion_client.errors import ServerError, WrongServer
 from emotion_client.prediction import Prediction
 from emotion_client.tokenizer import Encoding, TextTokenizer
 
 PROTOCOL = 1
+MAX_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -20,58 +23,178 @@ class ServerInfo:
     """What `emotion_info` tells of the served checkpoint.
 
     Attributes:
-        tokenizer: the checkpoint's tokenizer.
         labels: label names in the order of `probabilities`.
-        revision: 64 hex digits.
+        max_length: tokens that the model reads of a text, special tokens included.
+        problem_type: "single_label_classification", where the scores of a text sum to 1, or
+            "multi_label_classification".
+        revision: of the checkpoint, 64 hex digits.
+        tokenizer: the checkpoint's tokenizer.
     """
 
-    tokenizer: TextTokenizer
     labels: tuple[str, ...]
+    max_length: int
+    problem_type: str
     revision: str
+    tokenizer: TextTokenizer = field(repr=False, compare=False)
 
 
-def build_inputs(encoding: Encoding) -> list[Any]:
-    """Returns the inputs of `emotion` for one text: ids and mask, each (1, num_ids) int64."""
-    ids = np.array([encoding.input_ids], dtype=np.int64)
-    return [_build_input("input_ids", ids), _build_input("attention_mask", np.ones_like(ids))]
+def build_info_request(*names: str) -> Any:
+    """Returns a request to `emotion_info` for some of its outputs; for all where none is named."""
+    outputs = [ModelInferRequest.InferRequestedOutputTensor(name=name) for name in names]
+    return ModelInferRequest(model_name="emotion_info", outputs=outputs)
 
 
-def parse_info(result: Any, *, url: str) -> ServerInfo:
-    """Reads the answer of `emotion_info`.
+def build_request(encodings: Sequence[Encoding], *, revision: str) -> Any:
+    """Returns a request to `emotion`.
+
+    Args:
+        encodings: 1 to 64 texts, a row each.
+        revision: of the checkpoint that they are tokenized for.
+
+    Returns:
+        Ids and mask, each (num_texts, longest) int64, zeros behind a row's end.
+    """
+    num_ids = [len(encoding.input_ids) for encoding in encodings]
+    ids = np.zeros((len(encodings), max(num_ids)), dtype="<i8")
+    mask = np.zeros_like(ids)
+    for row, encoding in enumerate(encodings):
+        ids[row, : num_ids[row]] = encoding.input_ids
+        mask[row, : num_ids[row]] = 1
+    request = ModelInferRequest(model_name="emotion")
+    request.parameters["revision"].string_param = revision
+    for name, array in (("input_ids", ids), ("attention_mask", mask)):
+        request.inputs.add(name=name, datatype="INT64", shape=array.shape)
+        request.raw_input_contents.append(array.tobytes())
+    return request
+
+
+def read_revision(response: Any, *, url: str) -> str:
+    """Reads the revision out of an answer of `emotion_info`, once its protocol is ours.
 
     Raises:
-        WrongServer: the server speaks another protocol than this client.
+        WrongServer: the server speaks another protocol, or says nothing that makes sense.
     """
-    protocol = int(result.as_numpy("protocol")[0])
+    try:
+        (protocol,) = _Outputs(response).numbers("protocol", datatype="INT32", shape=(1,))
+        (revision,) = _Outputs(response).strings("revision", shape=(1,))
+    except _BadOutput as error:
+        raise WrongServer(f"{url}: the answer of emotion_info {error}") from error
     if protocol != PROTOCOL:
         raise WrongServer(f"{url}: the server speaks protocol {protocol}; this client {PROTOCOL}")
-    max_length = int(result.as_numpy("max_length")[0])
-    tokenizer_json = _read_strings(result, "tokenizer_json")[0]
-    return ServerInfo(
-        tokenizer=TextTokenizer(tokenizer_json, max_length=max_length),
-        labels=tuple(_read_strings(result, "labels")),
-        revision=_read_strings(result, "revision")[0],
-    )
+    return revision
 
 
-def parse_prediction(result: Any, *, encoding: Encoding, labels: tuple[str, ...]) -> Prediction:
-    """Reads the answer of `emotion` for one text."""
-    probabilities = result.as_numpy("probabilities")[0].tolist()
-    return Prediction(
-        label=_read_strings(result, "label")[0],
-        confidence=float(result.as_numpy("confidence")[0, 0]),
-        scores=dict(zip(labels, probabilities, strict=True)),
-        num_tokens=encoding.num_tokens,
-        truncated=encoding.truncated,
-        revision=_read_strings(result, "revision")[0],
-    )
+def parse_info(response: Any, *, url: str) -> ServerInfo:
+    """Reads the whole answer of `emotion_info`.
+
+    Raises:
+        WrongServer: the server speaks another protocol, or says nothing that makes sense.
+    """
+    revision = read_revision(response, url=url)
+    outputs = _Outputs(response)
+    try:
+        (max_length,) = outputs.numbers("max_length", datatype="INT32", shape=(1,))
+        (tokenizer_json,) = outputs.strings("tokenizer_json", shape=(1,))
+        (problem_type,) = outputs.strings("problem_type", shape=(1,))
+        labels = tuple(outputs.strings("labels", shape=(-1,)))
+    except _BadOutput as error:
+        raise WrongServer(f"{url}: the answer of emotion_info {error}") from error
+    try:
+        tokenizer = TextTokenizer(tokenizer_json, max_length=int(max_length))
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise WrongServer(
+            f"{url}: its tokenizer cannot be read by tokenizers here; install a newer one"
+        ) from error
+    return ServerInfo(labels, int(max_length), problem_type, revision, tokenizer)
 
 
-def _build_input(name: str, array: np.ndarray[Any, np.dtype[np.int64]]) -> Any:
-    tensor = InferInput(name, list(array.shape), "INT64")
-    tensor.set_data_from_numpy(array)
-    return tensor
+def parse_predictions(
+    response: Any, *, encodings: Sequence[Encoding], info: ServerInfo, url: str
+) -> list[Prediction]:
+    """Reads the answer of `emotion`, a prediction for each text that was sent.
+
+    Raises:
+        ServerError: the answer does not fit the request.
+    """
+    outputs, num_rows = _Outputs(response), len(encodings)
+    try:
+        probabilities = outputs.numbers(
+            "probabilities", datatype="FP32", shape=(num_rows, len(info.labels))
+        )
+        confidences = outputs.numbers("confidence", datatype="FP32", shape=(num_rows, 1))
+        labels = outputs.strings("label", shape=(num_rows, 1))
+        revisions = outputs.strings("revision", shape=(num_rows, 1))
+        if not ((probabilities >= 0) & (probabilities <= 1)).all():
+            raise _BadOutput("has probabilities that are none")
+        if not set(labels) <= set(info.labels):
+            raise _BadOutput("has a label that emotion_info does not name")
+    except _BadOutput as error:
+        raise ServerError(f"{url}: the answer {error}") from error
+    return [
+        Prediction(
+            label=label,
+            confidence=confidence,
+            scores=dict(zip(info.labels, scores, strict=True)),
+            num_tokens=encoding.num_tokens,
+            truncated=encoding.truncated,
+            revision=revision,
+        )
+        for label, confidence, scores, encoding, revision in zip(
+            labels,
+            confidences.ravel().tolist(),
+            probabilities.tolist(),
+            encodings,
+            revisions,
+            strict=True,
+        )
+    ]
 
 
-def _read_strings(result: Any, name: str) -> list[str]:
-    return [value.decode() for value in result.as_numpy(name).ravel()]
+class _BadOutput(Exception):
+    """An output is not as it must be; the message says in which way."""
+
+
+class _Outputs:
+    """The output tensors of an answer, each checked when it is read; -1 fits any size."""
+
+    def __init__(self, response: ModelInferResponse) -> None:
+        self._response = response
+        self._indexes = {output.name: i for i, output in enumerate(response.outputs)}
+
+    def numbers(self, name: str, *, datatype: str, shape: tuple[int, ...]) -> NDArray[Any]:
+        """Returns the values of an INT32 or FP32 output."""
+        raw, found = self._find(name, datatype=datatype, shape=shape)
+        if len(raw) != 4 * int(np.prod(found)):
+            raise _BadOutput(f"has {len(raw)} bytes of {name} for the shape {list(found)}")
+        return np.frombuffer(raw, dtype={"INT32": "<i4", "FP32": "<f4"}[datatype]).reshape(found)
+
+    def strings(self, name: str, *, shape: tuple[int, ...]) -> list[str]:
+        """Returns the values of a BYTES output, each of which follows its length on the wire."""
+        raw, found = self._find(name, datatype="BYTES", shape=shape)
+        values, start = [], 0
+        while start < len(raw):
+            end = start + 4 + int.from_bytes(raw[start : start + 4], "little")
+            values.append(raw[start + 4 : end])
+            start = end
+        if start != len(raw) or len(values) != int(np.prod(found)):
+            raise _BadOutput(f"has other bytes of {name} than the shape {list(found)} asks for")
+        try:
+            return [value.decode() for value in values]
+        except UnicodeDecodeError as error:
+            raise _BadOutput(f"has a {name} that is not UTF-8") from error
+
+    def _find(
+        self, name: str, *, datatype: str, shape: tuple[int, ...]
+    ) -> tuple[bytes, tuple[int, ...]]:
+        index = self._indexes.get(name)
+        if index is None or index >= len(self._response.raw_output_contents):
+            raise _BadOutput(f"lacks the output {name}")
+        output = self._response.outputs[index]
+        found = tuple(output.shape)
+        fits = len(found) == len(shape) and all(
+            want in (-1, have) for want, have in zip(shape, found, strict=True)
+        )
+        if output.datatype != datatype or not fits:
+            is_there = f"{output.datatype} {list(found)}"
+            raise _BadOutput(f"has {name} as {is_there}; it must be {datatype} {list(shape)}")
+        return self._response.raw_output_contents[index], found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tokenizers import Tokenizer
 
@@ -27,26 +28,72 @@ class Encoding:
     truncated: bool
 
 
+@dataclass(frozen=True)
+class Window:
+    """A part of a text that fits into max_length.
+
+    Attributes:
+        encoding: its tokens; never truncated.
+        start: where it begins in the text, in characters.
+        end: where it ends, exclusive.
+    """
+
+    encoding: Encoding
+    start: int
+    end: int
+
+
 class TextTokenizer:
     """The tokenizer of a checkpoint, truncating to its max_length.
 
     Args:
         tokenizer_json: the tokenizer as one JSON document, as `emotion_info` serves it.
         max_length: most tokens a text may have, special tokens included.
+
+    Raises:
+        Exception: `tokenizer_json` is none.
     """
 
     def __init__(self, tokenizer_json: str, *, max_length: int) -> None:
-        self._tokenizer = Tokenizer.from_str(tokenizer_json)
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(max_length)
+        self.max_length = max_length
+        self._json = tokenizer_json
+        self._tokenizer = self._load(overlap=0)
         self._num_special_tokens = self._tokenizer.num_special_tokens_to_add(False)
+        self._windowing: dict[int, Tokenizer] = {}  # by overlap
 
     def encode(self, texts: Sequence[str]) -> list[Encoding]:
         """Tokenizes texts; safe to call from several threads."""
+        if len(texts) == 1:  # a batch starts the threads of the tokenizer's own pool
+            return [self._measure(self._tokenizer.encode(texts[0]))]
         return [self._measure(encoding) for encoding in self._tokenizer.encode_batch(texts)]
 
-    def _measure(self, encoding: object) -> Encoding:
+    def encode_windows(self, text: str, *, overlap: int) -> list[Window]:
+        """Tokenizes a text of any length, cut into windows of at most max_length tokens.
+
+        Args:
+            text: what to tokenize; "" has one window.
+            overlap: tokens that a window shares with the one before, less than half of max_length.
+        """
+        if overlap not in self._windowing:
+            self._windowing[overlap] = self._load(overlap=overlap)
+        first = self._windowing[overlap].encode(text)
+        return [_window(piece) for piece in (first, *first.overflowing)]
+
+    def _load(self, *, overlap: int) -> Tokenizer:
+        tokenizer = Tokenizer.from_str(self._json)
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(self.max_length, stride=overlap)
+        return tokenizer
+
+    def _measure(self, encoding: Any) -> Encoding:
         # A truncated text comes back in pieces, each with its own special tokens.
-        rest = encoding.overflowing  # type: ignore[attr-defined]
-        num_tokens = len(encoding) + sum(len(piece) - self._num_special_tokens for piece in rest)  # type: ignore[arg-type]
-        return Encoding(encoding.ids, num_tokens, bool(rest))  # type: ignore[attr-defined]
+        rest = encoding.overflowing
+        num_tokens = len(encoding) + sum(len(piece) - self._num_special_tokens for piece in rest)
+        return Encoding(encoding.ids, num_tokens, bool(rest))
+
+
+def _window(piece: Any) -> Window:
+    is_special = piece.special_tokens_mask
+    spans = [span for span, special in zip(piece.offsets, is_special, strict=True) if not special]
+    start, end = (spans[0][0], spans[-1][1]) if spans else (0, 0)
+    return Window(Encoding(piece.ids, len(piece), False), start, end)

@@ -72,7 +72,7 @@ def connect(client: EmotionClient) -> ServedModel:
                 "emotion_info", [], outputs=outputs, client_timeout=client.timeout_s
             )
     except InferenceServerException as error:
-        raise ModelError(str(translate(error, url=client.url))) from error
+        raise ModelError(str(translate(error.status(), error.message(), url=client.url))) from error
     except EmotionError as error:
         raise ModelError(str(error)) from error
     check_problem_type(info.as_numpy("problem_type")[0].decode(), name=client.url)

@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
-import socket
+import doctest
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
+import emotion_client
 import pytest
-from emotion_client import DeadlineExceeded, EmotionClient, InvalidInput, Prediction, Unavailable
+from emotion_client import (
+    EmotionError,
+    InvalidInput,
+    Prediction,
+    async_client,
+    channel,
+    lyrics,
+    prediction,
+    song,
+)
+from emotion_client import client as blocking_client
+
+MODULES = (blocking_client, async_client, channel, prediction, song, lyrics)
+SONG = """[Verse 1]
+The chair you liked still faces the window
+and I cry alone at night
+
+[Chorus] (x2)
+I love you, I love you
+with all of my heart
+
+[Verse 2]
+You lied to my face and I hate you for that
+get out of my house
+
+[Chorus]
+"""
 
 TEXTS = {
     "empty": "",
@@ -21,6 +47,11 @@ TEXTS = {
     "special tokens": "[CLS] [SEP] [PAD] [MASK]",
     "4,000 words": "and the river ran on " * 800,
 }
+
+
+@pytest.fixture
+def client(open_client, server):
+    return open_client(server.address.url)
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
@@ -60,43 +91,69 @@ def test_predict_from_many_threads_gives_the_same_answers(client):
             )
 
 
-def test_predict_after_a_model_change_fetches_the_tokenizer_again(server):
-    with EmotionClient(server.address.url) as own:
-        fresh = own.predict("la")
-        own._info = replace(own._info, revision="0" * 64)  # as if the server had another one before
-        assert own.predict("la").revision == fresh.revision
+def test_predict_many_equals_predict(client):
+    texts = list(TEXTS.values()) * 20
+    alone = {text: client.predict(text) for text in TEXTS.values()}
+    found = list(client.predict_many(texts))
+    for text, answer in zip(texts, found, strict=True):
+        assert answer.num_tokens == alone[text].num_tokens
+        assert list(answer.scores.values()) == pytest.approx(
+            list(alone[text].scores.values()), abs=2e-2
+        )
 
 
-def test_predict_on_a_silent_server_meets_the_deadline():
-    with socket.socket() as silent:  # accepts, never answers
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        with (
-            EmotionClient(f"127.0.0.1:{silent.getsockname()[1]}", timeout_s=0.5) as own,
-            pytest.raises(DeadlineExceeded),
-        ):
-            own.predict("la")
+def test_predict_many_bad_texts_cost_their_neighbours_nothing(client):
+    found = list(client.predict_many(["la", None, "\ud800", "la"] * 30, on_error="return"))
+    kinds = [type(result) for result in found]
+    assert kinds == [Prediction, InvalidInput, InvalidInput, Prediction] * 30
 
 
-def test_predict_where_nobody_listens_is_unavailable():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound, not listening: refused
-        with (
-            EmotionClient(f"127.0.0.1:{taken.getsockname()[1]}") as own,
-            pytest.raises(Unavailable),
-        ):
-            own.predict("la")
+def test_predict_song_has_the_arc_of_its_parts(client):
+    song = client.predict_song(SONG)
+    arc = [(part.name, part.repeats, part.prediction.label) for part in song.parts]
+    assert arc == [
+        ("Verse 1", 1, "sadness"),
+        ("Chorus", 2, "love"),
+        ("Verse 2", 1, "anger"),
+        ("Chorus", 1, "love"),
+    ]
+    assert sum(song.scores.values()) == pytest.approx(1, abs=1e-3)
+    assert client.predict_song(SONG, by="windows").parts[0].name is None
 
 
-@pytest.mark.parametrize("text", [None, 3, b"bytes", "lone \ud800"], ids=repr)
-def test_predict_no_text_is_refused_before_sending(text):
-    with pytest.raises(InvalidInput):
-        EmotionClient("127.0.0.1:1").predict(text)
+def test_predict_song_of_4000_words_is_read_to_its_end(client):
+    song = client.predict_song("and the river ran on " * 800)
+    assert len(song.parts) > 20
+    assert not any(part.prediction.truncated for part in song.parts)
 
 
-def test_predict_returns_a_prediction_that_can_be_used_again_after_close(server):
-    own = EmotionClient(server.address.url)
-    assert isinstance(own.predict("la"), Prediction)
-    own.close()
-    assert isinstance(own.predict("la"), Prediction)
-    own.close()
+def test_is_ready_and_info_of_the_real_server(client):
+    assert client.is_ready()
+    info = client.connect()
+    assert set(info.labels) == {"anger", "fear", "joy", "love", "sadness", "surprise"}
+    assert (info.max_length, info.problem_type) == (128, "single_label_classification")
+    assert client.info is info
+
+
+@pytest.mark.parametrize("port", ["http_port", "metrics_port"])
+def test_predict_other_port_of_triton_is_a_typed_error(open_client, server, port):
+    own = open_client(f"127.0.0.1:{getattr(server.address, port)}")
+    with pytest.raises(EmotionError, match="is it the gRPC port of a running Triton"):
+        own.predict("la")
+    assert not own.is_ready()
+
+
+def test_predict_again_after_close(client):
+    assert isinstance(client.predict("la"), Prediction)
+    client.close()
+    assert isinstance(client.predict("la"), Prediction)
+
+
+@pytest.mark.parametrize("module", [emotion_client, *MODULES], ids=lambda each: each.__name__)
+def test_examples_of_the_docstrings_run(module, server):
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    for test in doctest.DocTestFinder(exclude_empty=True).find(module):
+        for example in test.examples:
+            example.source = example.source.replace("127.0.0.1:8001", server.address.url)
+        printed: list[str] = []
+        assert runner.run(test, out=printed.append).failed == 0, "".join(printed)

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from emotion_client.arguments import MAX_TEXT_BYTES, check_text, check_timeout, check_url
+from emotion_client.arguments import (
+    MAX_TEXT_BYTES,
+    check_headers,
+    check_on_error,
+    check_text,
+    check_texts,
+    check_timeout,
+    check_url,
+    check_urls,
+)
 from emotion_client.errors import InvalidInput
 
 
@@ -94,3 +103,70 @@ def test_check_timeout_anything_else_is_refused_with_its_value(timeout_s: object
     with pytest.raises(ValueError, match="it must be above 0 and at most 86400 seconds") as caught:
         check_timeout(timeout_s)  # type: ignore[arg-type]
     assert repr(timeout_s) in str(caught.value)
+
+
+def test_check_text_message_calls_it_as_the_caller_does() -> None:
+    with pytest.raises(InvalidInput, match=r"^text 3 has the type NoneType; it must be str$"):
+        check_text(None, name="text 3")
+
+
+@pytest.mark.parametrize("texts", [["la"], ("la",), iter(["la"]), {"la"}, [], {"la": 1}])
+def test_check_texts_any_iterable_is_taken(texts: object) -> None:
+    check_texts(texts)
+
+
+@pytest.mark.parametrize("texts", ["la", b"la", None, 3], ids=repr)
+def test_check_texts_what_is_no_iterable_of_texts_is_refused(texts: object) -> None:
+    kind = type(texts).__name__
+    with pytest.raises(InvalidInput, match=f"texts has the type {kind}; it must be an iterable"):
+        check_texts(texts)
+
+
+@pytest.mark.parametrize(("on_error", "expected"), [("raise", False), ("return", True)])
+def test_check_on_error_tells_the_two_apart(on_error: str, expected: bool) -> None:
+    assert check_on_error(on_error) is expected
+
+
+@pytest.mark.parametrize("on_error", ["ignore", None, True])
+def test_check_on_error_anything_else_is_refused_with_its_value(on_error: object) -> None:
+    with pytest.raises(ValueError, match=f"on_error is {on_error!r}; it must be 'raise' or"):
+        check_on_error(on_error)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("a:1", ("a:1",)),
+        (["a:1", "b:2", "a:1"], ("a:1", "b:2")),
+        (("a:1",), ("a:1",)),
+    ],
+)
+def test_check_urls_one_or_several_each_once(url: str | list[str], expected: object) -> None:
+    assert check_urls(url) == expected
+
+
+@pytest.mark.parametrize("url", [[], ["a:1", "b"], ["a:1", None], None, 8001, {"a:1"}])
+def test_check_urls_anything_else_is_refused(url: object) -> None:
+    with pytest.raises(ValueError, match=r"url is .*; (it must be|give the) host:port"):
+        check_urls(url)  # type: ignore[arg-type]
+
+
+def test_check_headers_names_are_lower_case() -> None:
+    assert check_headers({"Authorization": "Bearer x", "x-a.b_c": ""}) == (
+        ("authorization", "Bearer x"),
+        ("x-a.b_c", ""),
+    )
+    assert check_headers(None) == ()
+
+
+@pytest.mark.parametrize("name", ["", "a b", "grpc-timeout", "x-bin", "ключ", "a:b", "a\nb"])
+def test_check_headers_name_that_grpc_refuses_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="cannot be sent"):
+        check_headers({name: "x"})
+
+
+@pytest.mark.parametrize("value", ["secret\n", "sécret", 7, None], ids=repr)
+def test_check_headers_bad_value_is_refused_without_being_shown(value: object) -> None:
+    with pytest.raises(ValueError, match="'token' must be printable ASCII") as caught:
+        check_headers({"token": value})  # type: ignore[dict-item]
+    assert "cret" not in str(caught.value)

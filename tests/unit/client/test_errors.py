@@ -18,7 +18,6 @@ from emotion_client.errors import (
     WrongServer,
     translate,
 )
-from tritonclient.utils import InferenceServerException
 
 URL = "127.0.0.1:8001"
 WORDINGS = [
@@ -47,7 +46,7 @@ WORDINGS = [
     pytest.param("UNAVAILABLE", "Request timeout expired", Overloaded, id="queue-timeout"),
     pytest.param(
         "UNAVAILABLE",
-        "failed to connect to all addresses; last error: UNKNOWN: Connection refused",
+        "Failed to connect to remote host: Connection refused",
         Unavailable,
         id="nobody-listens",
     ),
@@ -93,32 +92,62 @@ WORDINGS = [
         ServerError,
         id="failed-request",
     ),
-    pytest.param("UNKNOWN", "Stream removed", ServerError, id="unknown"),
+    pytest.param("UNKNOWN", "Something", ServerError, id="unknown"),
+    pytest.param("UNKNOWN", "Stream removed", Unavailable, id="connection-broke"),
+    pytest.param(
+        "INTERNAL", "Received RST_STREAM with error code 2", Unavailable, id="stream-was-reset"
+    ),
+    pytest.param("RESOURCE_EXHAUSTED", "slow down", Overloaded, id="proxy-limits-the-rate"),
+    pytest.param("UNAUTHENTICATED", "who are you?", WrongServer, id="proxy-wants-credentials"),
+    pytest.param("PERMISSION_DENIED", "not you", WrongServer, id="proxy-refuses-us"),
+    pytest.param(
+        "UNAVAILABLE",
+        "This protocol is restricted, expecting header 'triton-grpc-protocol-infer-key'",
+        WrongServer,
+        id="restricted-protocol",
+    ),
+    pytest.param(
+        "UNAVAILABLE", "Trying to connect an http1.x server", WrongServer, id="http-server"
+    ),
+    pytest.param(
+        "UNAVAILABLE",
+        "Ssl handshake failed (TSI_PROTOCOL_FAILURE): SSL_ERROR_SSL: WRONG_VERSION_NUMBER",
+        WrongServer,
+        id="tls-with-a-plain-server",
+    ),
 ]
-
-
-@pytest.mark.parametrize(
-    "prefix", ["", "in ensemble 'emotion_text', ", "[request id: <id_unknown>] "]
+PREFIXES = (
+    "",
+    "in ensemble 'emotion_text', ",
+    "[request id: <id_unknown>] ",
+    "[request id: 7] in ensemble 'emotion_text', ",
+    "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1: ",
+    "failed to connect to all addresses; last error: UNAVAILABLE: ipv6:%5B::1%5D:9000: ",
 )
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize(("status", "message", "kind"), WORDINGS)
-def test_translate_wording_with_any_prefix_gives_its_class(
+def test_translate_wording_with_any_prefix_gives_its_class_and_the_sentence_alone(
     prefix: str, status: str, message: str, kind: type[EmotionError]
 ) -> None:
-    raised = InferenceServerException(prefix + message, status=f"StatusCode.{status}")
-    error = translate(raised, url=URL)
+    error = translate(status, prefix + message, url=URL)
     assert type(error) is kind
-    assert str(error) == f"{URL}: {prefix}{message}"
+    assert str(error) == f"{URL}: {message}"
+    assert type(translate(f"StatusCode.{status}", message, url=URL)) is kind
 
 
 def test_translate_call_cancelled_by_a_stopping_server_says_so() -> None:
-    error = translate(InferenceServerException("CANCELLED", status="StatusCode.CANCELLED"), url=URL)
+    error = translate("CANCELLED", "CANCELLED", url=URL)
     assert type(error) is Unavailable
     assert str(error) == f"{URL}: the call was cancelled, as by a server that stops"
 
 
-@pytest.mark.parametrize("status", [None, "StatusCode.INTERNAL"])
+@pytest.mark.parametrize("status", [None, "INTERNAL"])
 def test_translate_nothing_known_is_a_server_error(status: str | None) -> None:
-    assert type(translate(InferenceServerException(None, status=status), url=URL)) is ServerError
+    error = translate(status, None, url=URL)
+    assert type(error) is ServerError
+    assert str(error) == f"{URL}: the server gave no reason"
 
 
 def test_errors_drawn_tree_is_the_real_one(

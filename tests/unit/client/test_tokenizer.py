@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,21 @@ def test_tokenizer_padding_and_truncation_of_the_document_are_ignored(
     backend.enable_truncation(5)
     (encoding,) = TextTokenizer(backend.to_str(), max_length=10).encode(["the the the the the"])
     assert (len(encoding.input_ids), encoding.truncated) == (7, False)
+
+
+def test_encode_windows_of_a_long_text_cover_it_and_overlap(written: TextTokenizer) -> None:
+    text = " ".join(VERSES)
+    windows = written.encode_windows(text, overlap=4)
+    assert len(windows) > 1
+    assert all(len(window.encoding.input_ids) <= MAX_LENGTH for window in windows)
+    assert not any(window.encoding.truncated for window in windows)
+    assert (windows[0].start, windows[-1].end) == (0, len(text))
+    for one, other in pairwise(windows):
+        assert one.start < other.start < one.end
+
+
+def test_encode_windows_of_a_short_text_are_one_as_encode_gives_it(written: TextTokenizer) -> None:
+    for text in ("", " ", VERSES[0]):
+        (window,) = written.encode_windows(text, overlap=4)
+        assert [window.encoding] == written.encode([text])
+        assert 0 <= window.start <= window.end <= len(text)

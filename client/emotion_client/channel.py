@@ -1,0 +1,116 @@
+"""How a connection to a server is made: options, TLS and headers, for either client."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import grpc
+from tritonclient.grpc.service_pb2 import ModelInferRequest, ModelInferResponse
+
+from emotion_client.addresses import Address
+
+METHOD = "/inference.GRPCInferenceService/ModelInfer"
+Headers = tuple[tuple[str, str], ...]
+_OPTIONS: tuple[tuple[str, Any], ...] = (
+    # A tokenizer of 250,000 words has 17 MB; gRPC's default limit is 4 MB.
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # Triton's server ends connections that ping more often than every 300 s.
+    ("grpc.keepalive_time_ms", 330_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    # Connections of a client are its own: after a fork, those of the parent are of no use.
+    ("grpc.use_local_subchannel_pool", 1),
+    # A server that comes back is found within a second; gRPC's default goes up to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 5_000),  # which is the time to connect
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    # Retries are the pool's, and settings come from the caller, not from the environment.
+    ("grpc.enable_retries", 0),
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+@dataclass(frozen=True)
+class TLS:
+    """Files for an encrypted connection, in PEM. They are read at each new connection.
+
+    Args:
+        root_certificates: whom to trust; None takes gRPC's own list of public authorities.
+        private_key: of this client, where the server asks for a certificate (mTLS).
+        certificate_chain: of this client, belonging to `private_key`.
+
+    Raises:
+        ValueError: only one of key and certificate is given.
+
+    Example:
+        >>> tls = TLS(root_certificates="ca.pem")
+    """
+
+    root_certificates: str | PathLike[str] | None = None
+    private_key: str | PathLike[str] | None = None
+    certificate_chain: str | PathLike[str] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.private_key is None) != (self.certificate_chain is None):
+            raise ValueError("private_key and certificate_chain belong together; give both or none")
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """Reads the files.
+
+        Raises:
+            OSError: one cannot be read.
+        """
+        return grpc.ssl_channel_credentials(
+            root_certificates=_read(self.root_certificates),
+            private_key=_read(self.private_key),
+            certificate_chain=_read(self.certificate_chain),
+        )
+
+
+class Connection:
+    """A channel to one server.
+
+    Args:
+        address: of the server.
+        tls: None for a plain connection.
+        module: `grpc`, or `grpc.aio` for a channel whose calls are awaited.
+
+    Raises:
+        OSError: a file of `tls` cannot be read.
+    """
+
+    def __init__(self, address: Address, *, tls: TLS | None, module: Any) -> None:
+        options = [*_OPTIONS]
+        if address.authority is not None:
+            options.append(("grpc.default_authority", address.url))
+        if tls is None:
+            self.channel = module.insecure_channel(address.target, options=options)
+        else:
+            self.channel = module.secure_channel(address.target, tls.credentials(), options=options)
+        self.infer: Callable[..., Any] = self.channel.unary_unary(
+            METHOD,
+            request_serializer=ModelInferRequest.SerializeToString,
+            response_deserializer=ModelInferResponse.FromString,
+        )
+
+
+def add_trace_context(headers: Headers) -> Headers:
+    """Returns the headers with the caller's trace context, where OpenTelemetry has one."""
+    if "opentelemetry.trace" not in sys.modules:
+        return headers
+    from opentelemetry.propagate import inject
+
+    carrier: dict[str, str] = {}
+    inject(carrier)
+    return (*headers, *((name.lower(), value) for name, value in carrier.items()))
+
+
+def _read(path: str | PathLike[str] | None) -> bytes | None:
+    return None if path is None else Path(path).read_bytes()

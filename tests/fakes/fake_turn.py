@@ -1,0 +1,76 @@
+"""One call of `FakeServer`, from its arrival to its end, as the behaviours see it."""
+
+from __future__ import annotations
+
+import math
+from threading import Event
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import grpc
+from fake_contract import Inputs, answer, check_model, read_request
+from tritonclient.grpc.service_pb2 import ModelInferRequest, ModelInferResponse
+
+if TYPE_CHECKING:
+    from fake_server import FakeServer
+
+NO_DEADLINE_S = 1e9  # gRPC for Python says some 1e19 s where there is none
+DEADLINE_SLACK_S = 0.02
+DEADLINE_SLACK = 0.01  # a share: gRPC sends two or three digits of a deadline, rounded up
+
+
+class Turn:
+    """One call.
+
+    Attributes:
+        server: where it came.
+        request: what it asks.
+        arrived_s: when, by `time.monotonic()`.
+        time_remaining_s: until its deadline when it arrived; infinite where it has none.
+        inputs: the arrays of the request, empty before `read`.
+    """
+
+    def __init__(
+        self, request: ModelInferRequest, *, context: grpc.ServicerContext, server: FakeServer
+    ) -> None:
+        self.server, self.request, self._context = server, request, context
+        self.arrived_s = monotonic()
+        remaining_s = context.time_remaining()
+        self.time_remaining_s = remaining_s if remaining_s < NO_DEADLINE_S else math.inf
+        self.inputs: Inputs = {}
+        self._gone_s = math.inf
+        self._gone = Event()
+        if not context.add_callback(self._note_end):
+            self._note_end()
+
+    @property
+    def model(self) -> str:
+        return self.request.model_name
+
+    def read(self) -> None:
+        """Reads the inputs; raises a Refusal where the real server refuses them, or a stricter."""
+        check_model(self.request)
+        self.inputs = read_request(
+            self.request, served=self.server.served, time_remaining_s=self.time_remaining_s
+        )
+
+    def answer(self) -> ModelInferResponse:
+        """Returns the honest answer of the checkpoint served now, or raises a Refusal."""
+        return answer(self.request, self.inputs, served=self.server.served)
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Waits for the end of the call: given up, expired, cut off, or the server stops."""
+        return self._gone.wait(timeout_s)
+
+    def is_gone(self) -> bool:
+        """Returns whether nobody waits for the answer any more."""
+        return self._gone.is_set() or not self._context.is_active()
+
+    def is_expired(self) -> bool:
+        """Returns whether the call lasted until its deadline."""
+        lasted_s = min(self._gone_s, monotonic()) - self.arrived_s
+        return lasted_s >= self.time_remaining_s * (1 - DEADLINE_SLACK) - DEADLINE_SLACK_S
+
+    def _note_end(self) -> None:  # gRPC calls this after an answer too, when nobody looks any more
+        self._gone_s = monotonic()
+        self._gone.set()

@@ -1,0 +1,193 @@
+"""Whose turn it is, and who is put aside."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from emotion_client import pool as pool_module
+from emotion_client.addresses import list_addresses
+from emotion_client.errors import Unavailable
+from emotion_client.pool import (
+    MAX_DELAY_S,
+    MAX_RETRIES,
+    NAME_LIFETIME_S,
+    POLL_S,
+    SHORT_NAME_LIFETIME_S,
+    Pool,
+    Turn,
+)
+
+FAILURE = Unavailable("host: gone")
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    fake = Clock()
+    monkeypatch.setattr(pool_module, "monotonic", fake)
+    return fake
+
+
+def take_turn(pool: Pool) -> Turn:
+    turn = pool.take()
+    assert isinstance(turn, Turn)
+    return turn
+
+
+def make_ready(pool: Pool) -> None:
+    """Lets every server pass its trial."""
+    for _ in pool.replicas:
+        turn = take_turn(pool)
+        assert turn.is_trial
+        pool.end_trial(turn.replica)
+        pool.set_ready(turn.replica)
+
+
+def test_take_new_server_is_tried_by_one_call_while_others_wait(clock: Clock) -> None:
+    pool = Pool(["10.0.0.1:1"])
+    turn = take_turn(pool)
+    assert turn.is_trial
+    assert pool.take() == POLL_S
+    pool.end_trial(turn.replica)
+    pool.set_ready(turn.replica)
+    assert take_turn(pool) == Turn(turn.replica, is_trial=False)
+
+
+def test_take_ready_servers_in_turn(clock: Clock) -> None:
+    pool = Pool(["10.0.0.1:1", "10.0.0.2:1", "10.0.0.3:1"])
+    make_ready(pool)
+    counts = Counter(take_turn(pool).replica.address.url for _ in range(30))
+    assert set(counts.values()) == {10}
+
+
+def test_take_server_that_failed_is_left_out_until_its_time(clock: Clock) -> None:
+    pool = Pool(["10.0.0.1:1", "10.0.0.2:1"])
+    make_ready(pool)
+    bad, good = pool.replicas
+    pool.put_aside(bad, error=FAILURE)
+    assert {take_turn(pool).replica.address for _ in range(9)} == {good.address}
+    clock.now = bad.retry_at
+    assert take_turn(pool) == Turn(bad, is_trial=True)
+    assert {take_turn(pool).replica.address for _ in range(9)} == {good.address}  # one tries it
+
+
+def test_take_only_server_failed_says_how_long_to_wait(clock: Clock) -> None:
+    pool = Pool(["10.0.0.1:1"])
+    make_ready(pool)
+    (only,) = pool.replicas
+    pool.put_aside(only, error=FAILURE)
+    assert pool.take() == pytest.approx(only.retry_at - clock.now)
+    assert pool.describe_failure() == "host: gone"
+
+
+def test_put_aside_delay_doubles_to_a_limit_with_jitter_and_starts_again(clock: Clock) -> None:
+    pool = Pool(["10.0.0.1:1"])
+    (only,) = pool.replicas
+    delays = []
+    for _ in range(12):
+        pool.put_aside(only, error=FAILURE)
+        delays.append(only.retry_at - clock.now)
+        clock.now = only.retry_at
+    assert 0.05 <= delays[0] <= 0.1
+    assert all(MAX_DELAY_S / 2 <= delay <= MAX_DELAY_S for delay in delays[6:])
+    assert len(set(delays[6:])) == 6
+    pool.set_ready(only)
+    pool.put_aside(only, error=FAILURE)
+    assert only.retry_at - clock.now <= 0.1
+
+
+def test_put_aside_by_all_calls_under_way_counts_once(clock: Clock) -> None:
+    pool = Pool(["10.0.0.1:1"])
+    make_ready(pool)
+    (only,) = pool.replicas
+    for _ in range(64):
+        pool.put_aside(only, error=FAILURE)
+    assert only.num_failures == 1
+
+
+def test_take_retry_stops_at_the_budget_and_fills_with_time_and_successes(clock: Clock) -> None:
+    pool = Pool(["10.0.0.1:1"])
+    (only,) = pool.replicas
+    assert sum(pool.take_retry() for _ in range(1000)) == MAX_RETRIES
+    clock.now += 3
+    assert sum(pool.take_retry() for _ in range(10)) == 3
+    for _ in range(11):
+        pool.set_ready(only)
+    assert sum(pool.take_retry() for _ in range(10)) == 2
+    clock.now += 1e6
+    assert sum(pool.take_retry() for _ in range(1000)) == MAX_RETRIES
+
+
+def test_take_name_is_looked_up_by_one_call_and_again_when_it_expires(clock: Clock) -> None:
+    pool = Pool(["triton:1", "10.0.0.9:1"])
+    assert (pool.take_name(), pool.take_name()) == ("triton:1", None)
+    pool.set_addresses(list_addresses("triton:1", ips=["10.0.0.1"]), url="triton:1")
+    assert pool.take_name() is None
+    clock.now += SHORT_NAME_LIFETIME_S
+    assert pool.take_name() == "triton:1"
+
+
+def test_set_addresses_keeps_servers_that_stay_and_drops_those_that_went(clock: Clock) -> None:
+    pool = Pool(["triton:1", "10.0.0.9:1"])
+    pool.take_name()
+    pool.set_addresses(list_addresses("triton:1", ips=["10.0.0.1", "10.0.0.2"]), url="triton:1")
+    make_ready(pool)
+    stays = next(r for r in pool.replicas if r.address.target == "ipv4:10.0.0.2:1")
+    clock.now += SHORT_NAME_LIFETIME_S
+    pool.take_name()
+    pool.set_addresses(list_addresses("triton:1", ips=["10.0.0.2", "10.0.0.3"]), url="triton:1")
+    targets = {r.address.target.split(":")[1] for r in pool.replicas}
+    assert targets == {"10.0.0.9", "10.0.0.2", "10.0.0.3"}
+    assert stays in pool.replicas
+    assert stays.is_ready
+
+
+def test_set_addresses_all_ready_lives_longer(clock: Clock) -> None:
+    pool = Pool(["triton:1"])
+    for _ in range(2):
+        clock.now += SHORT_NAME_LIFETIME_S
+        pool.take_name()
+        pool.set_addresses(list_addresses("triton:1", ips=["10.0.0.1"]), url="triton:1")
+        if not pool.replicas[0].is_ready:
+            make_ready(pool)
+    clock.now += NAME_LIFETIME_S - 1
+    assert pool.take_name() is None
+    clock.now += 1
+    assert pool.take_name() == "triton:1"
+
+
+def test_set_addresses_failed_look_up_keeps_what_is_known(clock: Clock) -> None:
+    pool = Pool(["triton:1"])
+    pool.take_name()
+    pool.set_addresses(None, url="triton:1")
+    assert pool.take_name() == "triton:1"  # nothing is known, so the next call looks at once
+    pool.set_addresses(list_addresses("triton:1", ips=["10.0.0.1"]), url="triton:1")
+    clock.now += SHORT_NAME_LIFETIME_S
+    pool.take_name()
+    pool.set_addresses(None, url="triton:1")
+    assert len(pool.replicas) == 1
+    assert pool.take_name() is None
+
+
+def test_take_closed_pool_raises() -> None:
+    pool = Pool(["10.0.0.1:1"])
+    pool.is_closed = True
+    with pytest.raises(Unavailable, match=r"10\.0\.0\.1:1: the client was closed during the call"):
+        pool.take()
+
+
+def test_begin_trial_second_caller_is_told_no() -> None:
+    pool = Pool(["10.0.0.1:1"])
+    (only,) = pool.replicas
+    assert (pool.begin_trial(only), pool.begin_trial(only)) == (True, False)
+    pool.end_trial(only)
+    assert pool.begin_trial(only)

@@ -1,0 +1,123 @@
+"""Clients across a fork, from many threads, and over many calls."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fake_server import FakeServer
+
+# A process of its own: this one has a gRPC server in it, whose threads do not survive a fork.
+FORK = """
+import os, sys, warnings
+from emotion_client import EmotionClient, EmotionError
+
+client = EmotionClient(sys.argv[1])
+if sys.argv[2] == "connected":
+    client.predict("la")
+failures = 0
+for _ in range(int(sys.argv[3])):
+    child = os.fork()
+    if child == 0:
+        try:
+            own = EmotionClient(sys.argv[1])
+            answers = [client.predict("la la"), own.predict("la la"), *client.predict_many(["la"])]
+            client.close()
+            os._exit(len(answers) != 3)
+        except EmotionError as error:
+            print(error, file=sys.stderr, flush=True)
+            os._exit(1)
+    failures += os.waitpid(child, 0)[1] != 0
+    client.predict("la")
+print(failures)
+"""
+POOL = """
+import asyncio, multiprocessing, sys
+from emotion_client import AsyncEmotionClient, EmotionClient
+
+client, url = EmotionClient(sys.argv[1]), sys.argv[1]
+
+def ask(text):
+    return client.predict(text).num_tokens
+
+def ask_awaited(text):
+    async def main():
+        async with AsyncEmotionClient(url) as own:
+            return (await own.predict(text)).num_tokens
+    return asyncio.run(main())
+
+client.predict("la")
+with multiprocessing.get_context("fork").Pool(4) as pool:
+    print(set(pool.map(ask, ["la"] * 40)) == {3}, set(pool.map(ask_awaited, ["la"] * 8)) == {3})
+"""
+
+
+def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("state", ["new", "connected"])
+def test_client_made_before_a_fork_works_in_parent_and_child(
+    state: str, server: FakeServer
+) -> None:
+    done = run(FORK, server.url, state, "8")
+    assert done.stdout.strip() == "0", done.stderr
+
+
+def test_client_works_in_the_processes_of_a_pool(server: FakeServer) -> None:
+    done = run(POOL, server.url)
+    assert done.stdout.strip() == "True True", done.stderr
+
+
+LEAK = """
+import asyncio, sys
+from emotion_client import AsyncEmotionClient, EmotionClient
+
+def size_kib():
+    return next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith("VmRSS"))
+
+url, kind, num_calls = sys.argv[1], sys.argv[2], int(sys.argv[3])
+
+def block():
+    with EmotionClient(url) as client:
+        for _ in range(num_calls):
+            client.predict("la la")
+        before = size_kib()
+        for _ in range(num_calls):
+            client.predict("la la")
+        print(size_kib() - before)
+
+async def wait():
+    async with AsyncEmotionClient(url) as client:
+        for _ in range(num_calls):
+            await client.predict("la la")
+        before = size_kib()
+        for _ in range(num_calls):
+            await client.predict("la la")
+        print(size_kib() - before)
+
+block() if kind == "sync" else asyncio.run(wait())
+"""
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("num_calls", [1500, pytest.param(10_000, marks=pytest.mark.long)])
+def test_memory_of_many_calls_grows_by_less_than_one_mebibyte(
+    kind: str, num_calls: int, server: FakeServer
+) -> None:
+    done = run(LEAK, server.url, kind, str(num_calls))
+    assert int(done.stdout) < 1024, done.stderr
+
+
+def test_close_and_connect_again_many_times_leaves_nothing_open(
+    open_client: Callable[..., Any], server: FakeServer
+) -> None:
+    client = open_client(server.url)
+    for _ in range(50):
+        client.predict("la")
+        client.close()
+    assert len({call.peer for call in server.calls}) == 50

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from emotion_client import EmotionClient, EmotionError, Prediction, RevisionChanged, ServerError
-from emotion_client.errors import translate
 from numpy.typing import NDArray
-from tritonclient.grpc import InferenceServerClient, InferRequestedOutput
-from tritonclient.utils import InferenceServerException
 
 from evaluation.evaluated_model import ModelError, ModelFacts, check_problem_type
 
@@ -63,25 +60,18 @@ def connect(client: EmotionClient) -> ServedModel:
     Raises:
         ModelError: it does not, or gives several labels to a text.
     """
-    names = ("problem_type", "max_length")
     try:
-        answer = client.predict("")
-        with InferenceServerClient(client.url) as server:
-            outputs = [InferRequestedOutput(name) for name in names]
-            info = server.infer(
-                "emotion_info", [], outputs=outputs, client_timeout=client.timeout_s
-            )
-    except InferenceServerException as error:
-        raise ModelError(str(translate(error.status(), error.message(), url=client.url))) from error
+        info = client.connect()
+        client.predict("")
     except EmotionError as error:
         raise ModelError(str(error)) from error
-    check_problem_type(info.as_numpy("problem_type")[0].decode(), name=client.url)
+    check_problem_type(info.problem_type, name=client.url)
     facts = ModelFacts(
         name=client.url,
         is_served=True,
-        labels=tuple(answer.scores),
-        max_length=int(info.as_numpy("max_length")[0]),
-        revision=answer.revision,
+        labels=info.labels,
+        max_length=info.max_length,
+        revision=info.revision,
     )
     return ServedModel(facts, client)
 

@@ -12,6 +12,7 @@ import sys
 import time
 
 import pytest
+from e2e.replica import Replica
 from serving.triton_server import REPOSITORY
 
 SCRIPT = REPOSITORY.parent / "scripts" / "evaluate.py"
@@ -248,3 +249,24 @@ def test_signal_stops_it_with_0_and_nothing_is_written(
     assert printed.endswith("stopped; nothing was written\n")
     assert "Traceback" not in errors
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.long
+def test_server_that_dies_and_comes_back_midway_costs_only_time(default_repository, tmp_path):
+    path = write_csv(tmp_path / "long.csv", ROWS * 60)
+    folder = tmp_path / "evaluation"
+    with Replica(default_repository) as replica:
+        command = [sys.executable, str(SCRIPT), str(path), f"--url={replica.url}"]
+        with subprocess.Popen(
+            [*command, f"--output={folder}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
+            assert b"6 labels" in process.stdout.readline()
+            time.sleep(2)  # in the midst of it
+            assert process.poll() is None
+            replica.die_and_start_again("killed")
+            _, errors = process.communicate(timeout=250)
+    assert process.returncode == 0, errors.decode()
+    predicted = [each["predicted"] for each in read_predictions(folder)]
+    assert len(predicted) == len(ROWS) * 60
+    wavering = {row for row in range(len(ROWS)) if len(set(predicted[row :: len(ROWS)])) > 1}
+    assert len(wavering) <= 2  # whose top two are close

@@ -27,6 +27,9 @@ def repository_of(tmp_path_factory):
     return build
 
 
+@pytest.mark.parametrize(
+    "open_client", ["sync", pytest.param("async", marks=pytest.mark.long)], indirect=True
+)
 def test_client_follows_the_model_there_and_back(repository_of, open_client):
     address = claim_ports(Address(http_port=0, grpc_port=0, metrics_port=0))
     first, second = repository_of("bert"), repository_of("roberta")

@@ -1,18 +1,21 @@
-"""Checkpoints that several unit tests share, built once a session and never changed."""
+"""What several unit tests share: checkpoints, built once a session, and fake servers."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import prepare_model
 import pytest
 import torch
+from fake_server import FakeServer
 
-from checkpoints import build_checkpoint
+from checkpoints import LABELS, MAX_LENGTH, build_checkpoint
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,6 +46,29 @@ def prepared_of(
         return folder / kind
 
     return cache(prepare)
+
+
+@pytest.fixture(scope="session")
+def read_tokenizer(prepared_of: Callable[[str], Path]) -> Callable[[str], str]:
+    """Returns the tokenizer.json of a kind of checkpoint."""
+    return lambda kind: (prepared_of(kind) / "tokenizer.json").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def start_server(read_tokenizer: Callable[[str], str]) -> Iterator[Callable[..., FakeServer]]:
+    """Starts fake servers, whose callers kept the contract at the end of the test."""
+    with ExitStack() as stack:
+        servers: list[FakeServer] = []
+
+        def start(kind: str = "bert", **options: Any) -> FakeServer:
+            document = read_tokenizer(kind)
+            settings = {"labels": LABELS, "max_length": MAX_LENGTH, **options}
+            server = FakeServer(tokenizer_json=document, **settings)
+            servers.append(stack.enter_context(server))
+            return server
+
+        yield start
+    assert [server.violations for server in servers] == [[]] * len(servers)
 
 
 @pytest.fixture(scope="session")

@@ -117,7 +117,6 @@ def test_predict_many_threads_at_first_share_one_question(client: Any, server: F
         answers = list(pool.map(client.predict, [VERSE] * 64))
     assert len({answer.confidence for answer in answers}) == 1
     assert Counter(models(server)) == {"emotion_info": 1, "emotion": 64}
-    assert server.most_active > 1
 
 
 # --- the checkpoint changes -----------------------------------------------------------------------

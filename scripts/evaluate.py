@@ -24,6 +24,7 @@ from data_file import DataFile, identify
 from emotion_client import EmotionClient, EmotionError, InvalidInput
 from emotion_client.arguments import check_text
 from emotion_client.client import DEFAULT_TIMEOUT_S
+from emotion_client.command.interruption import Interruption
 from evaluation.evaluated_model import EvaluatedModel, ModelError, ModelFacts
 from evaluation.local_model import load
 from evaluation.result import FILES, Evaluation, build_files, write
@@ -32,11 +33,14 @@ from evaluation.served_model import connect
 from evaluation.summary import summarize
 from examples import DataError, Example, check_labels, count_conflicts, read_examples
 from healthcheck import parse_timeout, parse_url
-from interruption import Interruption
+from printing import escape_foreign_letters, mute_when_closed, put
 from source_model import PrepareError
 
 DEFAULT_BATCH_SIZE = 64
 MAX_BATCH_SIZE = 1024
+EPILOG = """\
+Exit codes: 0 done or stopped; 1 --min-macro-f1 is missed, or the server stopped answering; 2 wrong
+usage, bad input, or cannot start or write."""
 PROGRESS_DELAY_S = 2.0
 
 
@@ -59,6 +63,7 @@ REFUSALS = (
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     args = parse_args(argv)
+    escape_foreign_letters()
     interruption = Interruption()
     interruption.install()
     try:
@@ -81,7 +86,9 @@ def main(argv: list[str] | None = None) -> int:
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Parses the command line; wrong usage exits with code 2."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "data", type=Path, metavar="DATA", help="labelled texts: CSV, TSV, JSONL or Parquet"
@@ -96,21 +103,29 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     model.add_argument(
         "--url", type=parse_url, metavar="HOST:PORT", help="gRPC of a running server to ask instead"
     )
-    parser.add_argument("--text-column", default="text", metavar="NAME", help="(%(default)s)")
-    parser.add_argument("--label-column", default="label", metavar="NAME", help="(%(default)s)")
+    parser.add_argument(
+        "--text-column",
+        default="text",
+        metavar="NAME",
+        help="its name, or its number from 1 where there is no header (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--label-column", default="label", metavar="NAME", help="likewise (default: %(default)s)"
+    )
     parser.add_argument(
         "--batch-size",
         type=parse_batch_size,
         default=DEFAULT_BATCH_SIZE,
         metavar="TEXTS",
-        help="of a forward pass; with --url: requests of one text at a time (%(default)s)",
+        help="of a forward pass; with --url: requests of one text at a time (default: %(default)s)",
     )
     parser.add_argument(
         "--output",
         type=Path,
         default=Path("evaluation"),
         metavar="FOLDER",
-        help="where to write; made when all is measured (%(default)s)",
+        help="where to write when all is measured; the files of an evaluation that are there are "
+        "replaced, others stay (default: %(default)s)",
     )
     parser.add_argument(
         "--min-macro-f1", type=parse_share, metavar="0..1", help="exit with 1 where it is missed"
@@ -120,7 +135,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         type=parse_timeout,
         default=DEFAULT_TIMEOUT_S,
         metavar="SECONDS",
-        help="for an answer of the server (%(default)s)",
+        help="for an answer of the server (default: %(default)s)",
     )
     return parser.parse_args(argv)
 
@@ -162,13 +177,11 @@ def run(args: argparse.Namespace, *, interruption: Interruption) -> int:
             evaluation = evaluate(
                 model, examples=examples, data=data, batch_size=args.batch_size, advance=advance
             )
+    put(summarize(evaluation.metrics, scores=evaluation.scores))  # whatever comes of the files
     files = build_files(evaluation)
     interruption.check()
     interruption.ignore()  # writing takes a moment and is not to be cut in two
-    try:
-        write(files, folder=args.output)
-    finally:  # a full disk takes nothing from what was measured
-        put(summarize(evaluation.metrics, scores=evaluation.scores))
+    write(files, folder=args.output)
     say(f"wrote {args.output}")
     return judge(evaluation.scores.macro_f1, least=args.min_macro_f1)
 
@@ -299,13 +312,18 @@ def show_progress(
     """
     from tqdm import tqdm  # type: ignore[import-untyped]
 
-    with tqdm(total=num_texts, desc="evaluate", unit="text", delay=PROGRESS_DELAY_S) as bar:
+    bar = tqdm(total=num_texts, desc="evaluate", unit="text", delay=PROGRESS_DELAY_S)
 
-        def advance(num_done: int) -> None:
-            check()
+    def advance(num_done: int) -> None:
+        check()
+        with mute_when_closed(sys.stderr):
             bar.update(num_done)
 
+    try:
         yield advance
+    finally:
+        with mute_when_closed(sys.stderr):
+            bar.close()
 
 
 def judge(macro_f1: float, *, least: float | None) -> int:
@@ -328,17 +346,9 @@ def say(line: str) -> None:
     put(f"evaluate: {line}")
 
 
-def put(line: str) -> None:
-    """Prints a line; where nobody reads on (`evaluate.py data.csv | head`) it goes nowhere."""
-    try:
-        print(line, flush=True)
-    except BrokenPipeError:  # the rest and what Python flushes at its end would raise again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def complain(sentence: str) -> None:
     """Prints one sentence on standard error."""
-    print(f"evaluate: {sentence}", file=sys.stderr)
+    put(f"evaluate: {sentence}", stream=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -18,12 +18,14 @@ from typing import Any
 
 # csv's own limit, 131072 characters, is less than a long field may have; this is a C long's.
 MAX_FIELD_LEN = 2**31 - 1
+MAX_LABEL_LEN = 100
 # A label beyond these may be a text in the wrong column, and is not shown.
-MAX_LABEL_LEN, MAX_LABEL_WORDS = 40, 3
+MAX_SHOWN_LABEL_LEN, MAX_SHOWN_LABEL_WORDS = 40, 3
 MAX_SHOWN_LABELS, MAX_SHOWN_NAMES = 30, 10
 # Column names and keys of another form may be a user's text, and are not shown.
 NAME = re.compile("[A-Za-z_][A-Za-z0-9_-]{0,39}")
 NO_HEADER = "if there is no header, give --text-column 1 --label-column 2 or the like"
+NO_COMMAS = "if ';' is what separates its fields, save it as CSV with commas"
 
 
 class DataError(Exception):
@@ -270,8 +272,12 @@ def _pick(rows: Iterator[tuple[int, list[str]]], *, path: Path, columns: Columns
         text_at, label_at = (_place(x, num_columns=len(names), where=where) for x in columns)
         rows = chain([first], rows)
     else:
-        _check_columns(names, columns=columns, where=where, hint=f"; {NO_HEADER}")
+        is_joined = len(names) == 1 and ";" in names[0]
+        hint = f"; {NO_COMMAS}" if is_joined else f"; {NO_HEADER}"
+        _check_columns(names, columns=columns, where=where, hint=hint)
         text_at, label_at = (names.index(column) for column in columns)
+    if text_at == label_at:
+        raise DataError(f"{path}: text and label are both column {columns.text!r}; name two")
     for line, fields in rows:
         if len(fields) != len(names):
             raise DataError(
@@ -315,7 +321,7 @@ def _place(column: str, *, num_columns: int, where: str) -> int:
 
 
 def _is_number(column: str) -> bool:
-    return re.fullmatch("[0-9]+", column) is not None
+    return re.fullmatch("[0-9]{1,9}", column) is not None
 
 
 # Values.
@@ -348,14 +354,29 @@ def _check_label(value: object, *, where: str) -> str:
     label = str(value).strip()
     if not label:
         raise DataError(f"{where}: has an empty label; fill it or remove the row")
+    if len(label) > MAX_LABEL_LEN:
+        raise DataError(
+            f"{where}: has {show_label(label)}; limit is {MAX_LABEL_LEN}: choose the column with"
+            " --label-column, or shorten it"
+        )
     if not label.isprintable():
-        raise DataError(f"{where}: has {show_label(label)}; it must be one line")
+        raise DataError(f"{where}: has {show_label(label)}; {_explain_unprintable(label)}")
     return label
+
+
+def _explain_unprintable(label: str) -> str:
+    """Returns what to do about the first character of a label that cannot be printed."""
+    found = next(character for character in label if not character.isprintable())
+    if found.splitlines() != [found]:
+        return "it must be one line"
+    if "\ud800" <= found <= "\udfff":
+        return "it has a lone surrogate: write whole characters"
+    return f"it has the unprintable character U+{ord(found):04X}: remove it"
 
 
 def _is_label(value: str) -> bool:
     """Guesses whether a value is a label, which may be shown, and not a user's text."""
-    return len(value) <= MAX_LABEL_LEN and len(value.split()) <= MAX_LABEL_WORDS
+    return len(value) <= MAX_SHOWN_LABEL_LEN and len(value.split()) <= MAX_SHOWN_LABEL_WORDS
 
 
 def _count(number: int, noun: str) -> str:

@@ -16,17 +16,20 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from emotion_client.command.interruption import Interruption
 from examples import DataError, Example, read_examples, show_label
-from interruption import Interruption
+from printing import escape_foreign_letters, put
 
 # The six among the 27 emotions and "neutral", by their published numbers.
 LABELS = {"2": "anger", "14": "fear", "17": "joy", "18": "love", "25": "sadness", "26": "surprise"}
 NUM_EMOTIONS = 28
+NUMBERS = frozenset(map(str, range(NUM_EMOTIONS)))
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     args = parse_args(argv)
+    escape_foreign_letters()
     interruption = Interruption()
     interruption.install()
     try:
@@ -40,14 +43,14 @@ def main(argv: list[str] | None = None) -> int:
         write(examples, path=args.output)
     except KeyboardInterrupt:
         interruption.ignore()  # one more is no news
-        print("stopped; nothing was written")
+        put("stopped; nothing was written")
         return 0
     except (DataError, OSError) as error:
-        print(f"goemotions: {error}", file=sys.stderr)
+        put(f"goemotions: {error}", stream=sys.stderr)
         return 2
     counts = Counter(example.label for example in examples)
     shares = ", ".join(f"{label} {counts[label]}" for label in sorted(counts))
-    print(f"goemotions: wrote {args.output}: {len(examples)} texts ({shares})")
+    put(f"goemotions: wrote {args.output}: {len(examples)} texts ({shares})")
     return 0
 
 
@@ -60,7 +63,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "data", type=Path, metavar="TSV", help="train.tsv, dev.tsv or test.tsv as published"
     )
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="JSONL", help="the file to write"
+        "--output", type=Path, required=True, metavar="JSONL", help="the .jsonl file to write"
     )
     parser.add_argument(
         "--alone",
@@ -80,6 +83,8 @@ def check_paths(data: Path, *, output: Path) -> None:
         raise DataError(f"{data}: is no .tsv; give train.tsv, dev.tsv or test.tsv as published")
     if output.is_dir():
         raise DataError(f"--output {output}: is a folder; name a file in it")
+    if output.suffix.lower() != ".jsonl":
+        raise DataError(f"--output {output}: is no .jsonl; name it so for train.py to read it")
     if not output.parent.is_dir():
         raise DataError(f"--output {output}: there is no folder {output.parent}; make it first")
     if output.exists() and data.exists() and output.samefile(data):
@@ -113,7 +118,7 @@ def parse_numbers(comment: Example) -> list[str]:
     """
     numbers = comment.label.split(",")
     for number in numbers:
-        if not number.isascii() or not number.isdigit() or int(number) >= NUM_EMOTIONS:
+        if number not in NUMBERS:
             raise DataError(
                 f"{comment.where}: has {show_label(number)}; GoEmotions' numbers are 0 to"
                 f" {NUM_EMOTIONS - 1}: give a file as published"

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from base_model import BaseModelError
+from disk import is_write_error
 from emotion_engine.checkpoint import REVISION_FILES, Checkpoint, read_checkpoint
+from emotion_engine.errors import CheckpointError
 from source_model import ADAPTER, ADAPTER_CONFIG, PrepareError, count_positions, load_source
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,8 +50,14 @@ def main() -> int:
     except KeyboardInterrupt:
         print("stopped; the checkpoint is as it was")
         return 0
-    except (PrepareError, BaseModelError, OSError) as error:
+    except (PrepareError, BaseModelError, CheckpointError, OSError) as error:
         print(f"prepare_model: {error}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        if not is_write_error(error):
+            raise
+        sentence = f"{args.output}: cannot be written (is the disk full?); make room"
+        print(f"prepare_model: {sentence}", file=sys.stderr)
         return 2
     return 0
 
@@ -232,6 +240,7 @@ def write_checkpoint(source: Any, tokenizer: Any, *, folder: Path, max_length: i
 
     source.config.id2label = {int(key): label for key, label in source.config.id2label.items()}
     source.save_pretrained(folder, max_shard_size="100GB")
+    write_labels(source.config, folder=folder)
     tokenizer.model_max_length = max_length
     for key in ("is_local", "local_files_only", "trust_remote_code"):
         tokenizer.init_kwargs.pop(key, None)  # how it was loaded here is no property of it
@@ -247,6 +256,17 @@ def write_checkpoint(source: Any, tokenizer: Any, *, folder: Path, max_length: i
             path.unlink()  # what some tokenizers write besides is in tokenizer.json too
     # Written for its owner alone; Triton may run as somebody else.
     (folder / "model.safetensors").chmod(0o644)
+
+
+def write_labels(config: Any, *, folder: Path) -> None:
+    """Puts the label names into config.json, from where transformers leaves out its own two.
+
+    LABEL_0 and LABEL_1 are its defaults, which it takes for no names.
+    """
+    path = folder / "config.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document |= {"id2label": config.id2label, "label2id": config.label2id}
+    path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def check_tokenizer(checkpoint: Checkpoint, *, tokenizer: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from base_model import BASE_NAME, BaseModelError, default_base
 
-ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 ADAPTER = Path(__file__).resolve().parents[1] / "checkpoints" / "emotion-minilm"
 
 
@@ -57,8 +57,8 @@ def load_adapter(folder: Path) -> tuple[Any, Any]:
     from peft import PeftModel
     from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
-    adapter = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
-    name = adapter["base_model_name_or_path"]
+    check_config({"pretrained_model_name_or_path": str(folder), "local_files_only": True})
+    name = read_base_name(folder)
     base = str(default_base()) if name == BASE_NAME else name
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     network, loading = AutoModelForSequenceClassification.from_pretrained(
@@ -75,8 +75,39 @@ def load_adapter(folder: Path) -> tuple[Any, Any]:
             f"the base {name} lacks the weights {broken[0]} in the shape that the adapter was "
             "trained on; give the base that it was trained on"
         )
-    merged = PeftModel.from_pretrained(network, str(folder)).merge_and_unload()
+    try:
+        merged = PeftModel.from_pretrained(network, str(folder)).merge_and_unload()
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise PrepareError(
+            f"{folder / ADAPTER_CONFIG} does not fit the base {name}: {first_line(error)}; write"
+            " the folder anew"
+        ) from error
     return merged.eval(), AutoTokenizer.from_pretrained(base, trust_remote_code=False)
+
+
+def read_base_name(folder: Path) -> str:
+    """Returns which base an adapter is for.
+
+    Raises:
+        PrepareError: the folder has no weights, which peft would look for on the hub, or a config
+            that peft cannot read.
+    """
+    from peft import PeftConfig
+
+    if not (folder / ADAPTER_WEIGHTS).is_file():
+        raise PrepareError(f"{folder} has no {ADAPTER_WEIGHTS}; write the folder anew")
+    try:
+        name = PeftConfig.from_pretrained(str(folder)).base_model_name_or_path
+    except Exception as error:  # KeyError, TypeError and others, which say little by themselves
+        raise PrepareError(
+            f"{folder / ADAPTER_CONFIG} is none that peft can read; write the folder anew"
+        ) from error
+    if not name or not isinstance(name, str):
+        raise PrepareError(
+            f"{folder / ADAPTER_CONFIG} has the base_model_name_or_path {json.dumps(name)}; it"
+            " must name the base that the adapter was trained on"
+        )
+    return name
 
 
 def list_broken(network: Any, *, loading: dict[str, Any]) -> list[str]:

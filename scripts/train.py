@@ -3,28 +3,28 @@
 
 The order of things lives here, its parts in `training/`: `recipe.py` has the options, `splits.py`
 splits what `examples.py` reads, `network.py` loads and writes what `trainer.py` trains,
-`calibration.py` mends its confidence, `report.py` says what came of it, and `folder.py` knows what
-is on disk. `prepare_model.py` makes a served checkpoint of the output.
+`calibration.py` mends its confidence, `report.py` says what came of it, `folder.py` knows what is
+on disk, and `card.py` whose README.md that is. `prepare_model.py` makes a served checkpoint of it.
 """
 
 from __future__ import annotations
 
 import importlib
 import shlex
-import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from base_model import BaseModelError
 from data_file import identify
+from emotion_client.command.interruption import Interruption, hold_signals
 from evaluation.figures import draw_curves
 from examples import DataError, Example, join_verses, read_examples
-from interruption import SIGNALS, Interruption
+from printing import escape_foreign_letters, put
 from training.calibration import fit_temperature, fold_temperature
-from training.folder import TrainingFolder, write_json
+from training.card import CARD, build_card
+from training.folder import RESULT_FILE, TrainingFolder, write_json
 from training.recipe import Recipe, parse_args, resolve
 from training.report import (
     Member,
@@ -50,52 +50,68 @@ PACKAGES = ("accelerate", "matplotlib", "peft", "scipy", "sklearn", "torch", "tr
 def main(argv: list[str] | None = None) -> int:
     """Runs the command and returns its exit code: 0 done or stopped, 2 bad input or set-up."""
     args = parse_args(argv)
+    escape_foreign_letters()
     interruption = Interruption()
     interruption.install()
     try:
         recipe = resolve(args)
     except (OSError, RuntimeError) as error:  # a name too long, a link that leads to itself
-        print(f"train: {error}", file=sys.stderr)
-        return 2
+        return refuse(str(error))
     folder = TrainingFolder(recipe.output)
     try:
         run(recipe, folder=folder, is_resumed=args.resume, interruption=interruption)
     except KeyboardInterrupt:
-        with hold_signals():
-            print(describe_stop(folder), file=sys.stderr)
+        interruption.ignore()  # one more is no news
+        put(describe_stop(folder), stream=sys.stderr)
     except (DataError, BaseModelError, OSError) as error:
-        print(f"train: {error}", file=sys.stderr)
-        return 2
+        return refuse(str(error))
     except ModuleNotFoundError as error:
-        print(f"train: {error.name} is missing; run: pip install '.[train]'", file=sys.stderr)
-        return 2
+        return refuse(f"{error.name} is missing; run: pip install '.[train]'")
     return 0
+
+
+def refuse(sentence: str) -> int:
+    """Says why there is no training; returns the exit code."""
+    put(f"train: {sentence}", stream=sys.stderr)
+    return 2
 
 
 def run(
     recipe: Recipe, *, folder: TrainingFolder, is_resumed: bool, interruption: Interruption
 ) -> None:
     """Checks everything, then trains, calibrates, measures and writes."""
+    folder.check_output(base=recipe.base)
     files, splits = read_data(recipe)
     asked = {"arguments": recipe.describe(), "data": files}
-    folder.check(asked, is_resumed=is_resumed)
-    for line in describe_data(splits):
-        print(line, flush=True)
+    folder.check_run(asked, is_resumed=is_resumed)
+    verses = join_verses(splits.train, share=recipe.verses, seed=recipe.seed)
+    for line in describe_data(splits, num_joined=len(verses)):
+        put(line)
     blueprint, network = build_network(recipe, labels=splits.labels)
     with folder.open(asked):
         members = []
         for training in train(
-            network, blueprint=blueprint, recipe=recipe, splits=splits, folder=folder
+            network,
+            blueprint=blueprint,
+            recipe=recipe,
+            splits=splits,
+            verses=verses,
+            folder=folder,
         ):
             training.run(interruption)
             members.append(judge_member(training, splits=splits))
             if recipe.members > 1:
-                print(describe_member(members[-1]), flush=True)
+                put(describe_member(members[-1]))
         write_weights(network, weights=average_weights([member.weights for member in members]))
         outcome = calibrate_and_measure(training, splits=splits)
         print_outcome(outcome, num_fitted=len(splits.validation))
         document = build_document(
-            recipe, files=files, splits=splits, outcome=outcome, members=members
+            recipe,
+            files=files,
+            splits=splits,
+            num_joined=len(verses),
+            outcome=outcome,
+            members=members,
         )
         write(network, blueprint=blueprint, recipe=recipe, document=document, folder=folder)
 
@@ -141,12 +157,17 @@ def build_network(recipe: Recipe, *, labels: tuple[str, ...]) -> tuple[Blueprint
 
 
 def train(
-    network: Any, *, blueprint: Blueprint, recipe: Recipe, splits: Splits, folder: TrainingFolder
+    network: Any,
+    *,
+    blueprint: Blueprint,
+    recipe: Recipe,
+    splits: Splits,
+    verses: list[Example],
+    folder: TrainingFolder,
 ) -> Iterator[Training]:
     """Yields the training of each member, as far as it has come, all from the same start."""
     from training.trainer import Training
 
-    verses = join_verses(splits.train, share=recipe.verses, seed=recipe.seed)
     start = read_weights(network)
     for member in range(1, recipe.members + 1):
         write_weights(network, weights=start)
@@ -197,18 +218,18 @@ def write(
 
     result = folder.make_result()
     write_network(network, blueprint=blueprint, recipe=recipe, folder=result)
-    write_json(result / "training.json", document)
+    write_json(result / RESULT_FILE, document)
     draw_curves([x["history"] for x in document["members"]], path=result / "training.png")
-    kind = "Fine-tune" if recipe.full else "Adapter"
-    card = (
-        f"# {kind} of {recipe.base_name}\n\nMade by `scripts/train.py` for the labels"
-        f" {', '.join(blueprint.config.label2id)}; how, and its figures, are in `training.json`.\n"
+    card = build_card(
+        kind="Fine-tune" if recipe.full else "Adapter",
+        base=recipe.base_name,
+        labels=list(blueprint.config.label2id),
     )
-    (result / "README.md").write_text(card, encoding="utf-8")
+    (result / CARD).write_text(card, encoding="utf-8")
     with hold_signals():
         is_card_kept = folder.publish()
-        print(f"wrote {recipe.output}" + "; the README.md that was there is kept" * is_card_kept)
-        print(f"serve it: {describe_next(recipe)}")
+        put(f"wrote {recipe.output}" + f"; the {CARD} that was there is kept" * is_card_kept)
+        put(f"serve it: {describe_next(recipe)}")
 
 
 def describe_next(recipe: Recipe) -> str:
@@ -222,17 +243,6 @@ def describe_stop(folder: TrainingFolder) -> str:
     if num_epochs == 0:
         return "stopped; nothing was written"
     return f"stopped after {count(num_epochs, 'epoch')}; add --resume to go on"
-
-
-@contextmanager
-def hold_signals() -> Iterator[None]:
-    """Lets what is inside run to its end."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from prepare_model import (
     choose_max_length,
     silence_transformers,
 )
-from source_model import ADAPTER_CONFIG, check_config, load_source
+from source_model import load_source
 
 from evaluation.evaluated_model import ModelError, ModelFacts, check_problem_type
 
@@ -129,8 +129,6 @@ def load_pair(name: str) -> tuple[Any, Any]:
         PrepareError: it cannot be loaded, or has no label names.
         BaseModelError: the base of the adapter is missing or altered.
     """
-    if Path(name, ADAPTER_CONFIG).is_file():  # load_source looks at whole classifiers alone
-        check_config({"pretrained_model_name_or_path": name, "local_files_only": True})
     network, tokenizer = load_source(name, revision=None)
     check_problem_type(network.config.problem_type, name=name)
     check_source_tokenizer(tokenizer, vocab_size=network.config.vocab_size)

@@ -16,10 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from disk import is_write_error
+from emotion_client.command.interruption import hold_signals
 from examples import DataError
 
+from training.card import CARD, has_card_of_user
+
+RESULT_FILE = "training.json"  # in every folder that a training wrote
 FILES = {
-    "README.md",
+    CARD,
     "adapter_config.json",
     "adapter_model.safetensors",
     "config.json",
@@ -27,7 +32,7 @@ FILES = {
     "model.safetensors",
     "tokenizer.json",
     "tokenizer_config.json",
-    "training.json",
+    RESULT_FILE,
     "training.png",
 }
 RUN_FILE = "run.json"
@@ -55,18 +60,38 @@ class TrainingFolder:
         """Where the finished folder is made."""
         return self.unfinished / "result"
 
-    def check(self, run: dict[str, Any], *, is_resumed: bool) -> None:
-        """Refuses to begin what cannot be finished, and to go on with another training.
+    def check_output(self, *, base: str) -> None:
+        """Refuses a place where nothing can be written, and to replace what is not a training's.
+
+        Args:
+            base: absolute path of the base's folder, or a hub id.
+
+        Raises:
+            DataError: the output is such a place.
+        """
+        if os.path.ismount(self.output):
+            raise DataError(f"--output {self.output}: is a mount point; name a folder in it")
+        if not is_utf8(self.output):
+            raise DataError(f"--output {self.output}: is no UTF-8; name another folder")
+        if {self.output, self.unfinished} & {Path(base), *Path(base).parents}:
+            raise DataError(
+                f"--output {self.output}: --base {base} is there and would be replaced;"
+                " name another folder"
+            )
+        self._take_back()
+        self._check_place()
+        self._check_content()
+
+    def check_run(self, run: dict[str, Any], *, is_resumed: bool) -> None:
+        """Refuses to go on with another training, and to forget one.
 
         Args:
             run: what is asked for: "arguments" by name and "data", a list of the files.
             is_resumed: whether to go on with the unfinished folder.
 
         Raises:
-            DataError: output or unfinished folder are not as they must be.
+            DataError: the unfinished folder is not as it must be.
         """
-        self._take_back()
-        self._check_output()
         if not is_resumed:
             if self.unfinished.exists():
                 raise DataError(
@@ -91,31 +116,51 @@ class TrainingFolder:
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}: is damaged; delete {self.unfinished}") from error
 
-    def _check_output(self) -> None:
+    def _check_place(self) -> None:
         if self.output.exists() and not self.output.is_dir():
             raise DataError(f"--output {self.output}: is a file; name a folder")
-        found = {path.name for path in self.output.iterdir()} if self.output.exists() else set()
-        if found - FILES:
-            foreign = min(found - FILES)
-            raise DataError(f"--output {self.output}: holds {foreign!r}; name another folder")
         nearest = next(path for path in self.output.parents if path.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
             raise DataError(f"--output {self.output}: cannot write in {nearest}; name another")
+
+    def _check_content(self) -> None:
+        found = list(self.output.iterdir()) if self.output.exists() else []
+        foreign = {path.name for path in found if path.name not in FILES or not path.is_file()}
+        if foreign:
+            raise DataError(f"--output {self.output}: holds {min(foreign)!r}; name another folder")
+        replaced = {path.name for path in found} - {CARD}
+        if replaced and RESULT_FILE not in replaced:
+            raise DataError(
+                f"--output {self.output}: holds {min(replaced)!r} and no {RESULT_FILE}, so it is"
+                " not of train.py and is not replaced; name another folder"
+            )
 
     @contextmanager
     def open(self, run: dict[str, Any]) -> Iterator[None]:
         """Keeps the unfinished folder for as long as it is worth resuming.
 
         On leaving, however that comes, it is removed if it holds no whole epoch.
+
+        Raises:
+            DataError: something could not be written into it.
         """
-        self._mend()
-        self.unfinished.mkdir(parents=True, exist_ok=True)
-        write_json(self.unfinished / RUN_FILE, run)
         try:
+            self._mend()
+            self.unfinished.mkdir(parents=True, exist_ok=True)
+            write_json(self.unfinished / RUN_FILE, run)
             yield
+        except Exception as error:
+            if not is_write_error(error):
+                raise
+            remedy = "add --resume" if self._list_whole("*") else "start again"
+            raise DataError(
+                f"{self.unfinished}: cannot be written (is the disk full?); make room, then"
+                f" {remedy}"
+            ) from error
         finally:
-            if self.unfinished.exists() and not self._list_whole("*"):
-                shutil.rmtree(self.unfinished)
+            with hold_signals():
+                if self.unfinished.exists() and not self._list_whole("*"):
+                    shutil.rmtree(self.unfinished)
 
     def _mend(self) -> None:
         """Removes checkpoints whose writing a kill cut short."""
@@ -156,21 +201,30 @@ class TrainingFolder:
         return self.result
 
     def publish(self) -> bool:
-        """Moves the result to the output, whose README.md stays; removes the unfinished folder.
+        """Moves the result to the output and removes the unfinished folder.
 
         Returns:
-            Whether there was a README.md to keep.
+            Whether the output had a user's own card, which stays.
         """
-        kept, replaced = self.output / "README.md", self.unfinished / "replaced"
-        has_card = kept.is_file()
+        replaced = self.unfinished / "replaced"
+        has_card = has_card_of_user(self.output)
         if has_card:
-            shutil.copyfile(kept, self.result / "README.md")
+            shutil.copyfile(self.output / CARD, self.result / CARD)
         shutil.rmtree(replaced, ignore_errors=True)
         if self.output.exists():
             self.output.rename(replaced)
         self.result.rename(self.output)
         shutil.rmtree(self.unfinished)
         return has_card
+
+
+def is_utf8(path: Path) -> bool:
+    """Tells a path that safetensors can read from."""
+    try:
+        os.fsencode(path).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def is_whole(checkpoint: Path) -> bool:

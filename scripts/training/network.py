@@ -16,15 +16,22 @@ import peft
 import torch
 from base_model import BASE_NAME, BaseModelError, default_base
 from examples import DataError
-from prepare_model import check_source_tokenizer, write_checkpoint
-from source_model import ADAPTER_CONFIG, PrepareError, count_positions, first_line, list_broken
+from prepare_model import check_source_tokenizer, write_checkpoint, write_labels
+from source_model import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    PrepareError,
+    count_positions,
+    first_line,
+    list_broken,
+)
 from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from training.calibration import find_last_linear
 from training.recipe import Recipe
 
-ADAPTER_FILES = (ADAPTER_CONFIG, "adapter_model.safetensors", "config.json")
+ADAPTER_FILES = (ADAPTER_CONFIG, ADAPTER_WEIGHTS, "config.json")
 MIN_LENGTH = 3  # a token between the two special ones
 # peft trains modules of these names in full without being told.
 PEFT_HEADS = {"classifier", "score"}
@@ -77,7 +84,8 @@ def check_base(recipe: Recipe, *, labels: Sequence[str]) -> Blueprint:
     except (DataError, BaseModelError):
         raise
     except Exception as error:  # whatever a broken file makes of the libraries that read it
-        raise DataError(f"--base {name}: cannot be used: {first_line(error)}") from error
+        hint = "" if is_folder else "; give a folder, or a hub id that this machine can reach"
+        raise DataError(f"--base {name}: cannot be used: {first_line(error)}{hint}") from error
     return blueprint
 
 
@@ -205,10 +213,11 @@ def write_adapter(network: Any, *, blueprint: Blueprint, base: str, folder: Path
     network.save_pretrained(folder, save_embedding_layers=False)
     network.config.architectures = [type(network.get_base_model()).__name__]
     network.config.save_pretrained(folder)
+    write_labels(network.config, folder=folder)
     for path in folder.iterdir():
         if path.name not in ADAPTER_FILES:
             path.unlink()  # peft's own card
     length = {"model_max_length": blueprint.tokenizer.model_max_length}
     (folder / "tokenizer_config.json").write_text(json.dumps(length) + "\n", encoding="utf-8")
     # Written for its owner alone.
-    (folder / "adapter_model.safetensors").chmod(0o644)
+    (folder / ADAPTER_WEIGHTS).chmod(0o644)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from base_model import BASE_NAME
+from data_file import spell_name
 
 LORA_LEARNING_RATE, FULL_LEARNING_RATE = 1e-3, 5e-5
 DESCRIPTION = "Train a text classifier on labelled texts: an adapter on a base model, or all of it."
@@ -73,9 +74,9 @@ class Recipe:
         """Returns the options as JSON values; data files and output without their folders."""
         return {
             **asdict(self),
-            "train": [path.name for path in self.train],
-            "validation": self.validation and self.validation.name,
-            "test": self.test and self.test.name,
+            "train": [spell_name(path) for path in self.train],
+            "validation": self.validation and spell_name(self.validation),
+            "test": self.test and spell_name(self.test),
             "output": self.output.name,
         }
 
@@ -108,11 +109,13 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     share = "of the training data to hold out of each label where there is no --validation"
     add("--validation-share", share, type=_number(float, low=0.001, high=0.9), default=0.1)
     add("--test", "data to measure at the end, and for nothing else", type=Path)
-    add("--text-column", "its name, or its number from 1", default="text", metavar="NAME")
+    column = "its name, or its number from 1 where there is no header"
+    add("--text-column", column, default="text", metavar="NAME")
     add("--label-column", "likewise", default="label", metavar="NAME")
     strict = "refuse texts that two splits share; else they are dropped from the training side"
     add("--strict", strict, action="store_true")
-    add("--output", "what to write", type=Path, metavar="FOLDER", required=True)
+    output = "folder to write; one that train.py wrote before is replaced, but for your README.md"
+    add("--output", output, type=Path, metavar="FOLDER", required=True)
     add("--resume", "go on with OUTPUT.unfinished", action="store_true")
 
 
@@ -120,7 +123,7 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     """Adds what is trained."""
     add = _adder(parser.add_argument_group("network"))
     base = f"folder or hub id of an encoder such as BERT or ModernBERT; {BASE_NAME} if not given"
-    add("--base", base, metavar="MODEL")
+    add("--base", base, type=_name, metavar="MODEL")
     full = "train all weights and write a whole checkpoint; else a LoRA adapter of a few MB"
     add("--full", full, action="store_true")
     add("--rank", "of LoRA's matrices", type=_number(int, low=1, high=384), default=16)
@@ -144,7 +147,7 @@ def add_schedule_options(parser: argparse.ArgumentParser) -> None:
     smoothing = "share of the truth that is spread over all labels"
     add("--label-smoothing", smoothing, type=_number(float, low=0, high=0.9), default=0.0)
     verses = "verses to add for each text of one line, joined of 2 to 4 such texts of one label"
-    add("--verses", verses, type=_number(float, low=0, high=10), default=0.25)
+    add("--verses", verses, type=_number(float, low=0, high=10), default=0.0)
     add("--seed", "of every random choice", type=_number(int, low=0, high=2**32 - 1), default=0)
 
 
@@ -156,6 +159,12 @@ def _adder(group: Any) -> Callable[..., None]:
         group.add_argument(name, help=text + " (default: %(default)s)" * is_shown, **options)
 
     return add
+
+
+def _name(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty; give a folder or a hub id")
+    return text
 
 
 def _number(kind: type, *, low: float, high: float) -> Callable[[str], Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluation.summary import summarize
 from examples import list_labels
+from printing import put
 
 from training.calibration import MAX_TEMPERATURE, MIN_TEMPERATURE
 from training.recipe import Recipe
@@ -63,8 +64,13 @@ class Member:
         }
 
 
-def describe_data(splits: Splits) -> Iterator[str]:
-    """Yields a line on the splits, and one on each thing to know about them."""
+def describe_data(splits: Splits, *, num_joined: int) -> Iterator[str]:
+    """Yields a line on the splits, and one on each thing to know about them.
+
+    Args:
+        splits: what is trained with.
+        num_joined: verses that were joined of training texts, and are learned from too.
+    """
     counts = [f"{sum(x.values())} {name}" for name, x in splits.num_rows().items()]
     yield f"texts: {', '.join(counts)}; labels: {list_labels(splits.labels)}"
     for shared in describe_shared(splits):
@@ -72,13 +78,16 @@ def describe_data(splits: Splits) -> Iterator[str]:
     if splits.num_conflicts:
         verb = "has" if splits.num_conflicts == 1 else "have"
         yield f"{count(splits.num_conflicts, 'text')} {verb} more than one label"
+    if num_joined:
+        yield f"added {count(num_joined, 'joined verse')}"
 
 
 def describe_shared(splits: Splits) -> Iterator[str]:
-    """Yields which split lost how many texts to which."""
+    """Yields which split lost how many texts to which, and where the first of them is."""
     for (loser, keeper), num_texts in splits.num_dropped.items():
         if num_texts:
-            yield f"{count(num_texts, f'{loser} text')} that the {keeper} has too"
+            place = "first: " * (num_texts > 1) + splits.first_dropped[loser, keeper]
+            yield f"{count(num_texts, f'{loser} text')} that the {keeper} has too ({place})"
 
 
 def count(number: int, noun: str) -> str:
@@ -98,13 +107,13 @@ def describe_member(member: Member) -> str:
 def print_outcome(outcome: Outcome, *, num_fitted: int) -> None:
     """Prints the temperature, then metrics, report and calibration error as evaluate.py does."""
     fitted = f"{outcome.temperature:.3f}, fitted on {count(num_fitted, 'validation text')}"
-    print(f"temperature {fitted}; measured on {outcome.measured_on}:")
+    put(f"temperature {fitted}; measured on {outcome.measured_on}:")
     if outcome.measured_on == "validation":
-        print("(it also chose epoch and temperature, so expect less elsewhere; or give --test)")
+        put("(it also chose epoch and temperature, so expect less elsewhere; or give --test)")
     if not MIN_TEMPERATURE * 1.01 < outcome.temperature < MAX_TEMPERATURE * 0.99:
-        print("(no temperature fits so few texts: the confidence means little; give more)")
+        put("(no temperature fits so few texts: the confidence means little; give more)")
     measurement = outcome.measurement
-    print(summarize(measurement.metrics, scores=measurement.scores), flush=True)
+    put(summarize(measurement.metrics, scores=measurement.scores))
 
 
 def build_document(
@@ -112,6 +121,7 @@ def build_document(
     *,
     files: Sequence[dict[str, Any]],
     splits: Splits,
+    num_joined: int,
     outcome: Outcome,
     members: Sequence[Member],
 ) -> dict[str, Any]:
@@ -128,6 +138,7 @@ def build_document(
         "rows": splits.num_rows(),
         "dropped": {f"{x}_in_{y}": number for (x, y), number in splits.num_dropped.items()},
         "conflicts": splits.num_conflicts,
+        "joined_verses": num_joined,
         "versions": {x.__name__: x.__version__ for x in (torch, transformers, peft)},
         "seed": recipe.seed,
         "members": [member.describe() for member in members],

@@ -20,6 +20,7 @@ class Splits:
         test: what is measured only; may be empty.
         labels: the distinct labels of the training data as given, sorted.
         num_dropped: texts dropped, by the split that lost them and the one that has them too.
+        first_dropped: file and line of the first of them, likewise; empty where there is none.
         num_conflicts: texts that occur with different labels in the data as given.
     """
 
@@ -28,6 +29,7 @@ class Splits:
     test: list[Example]
     labels: tuple[str, ...]
     num_dropped: dict[tuple[str, str], int]
+    first_dropped: dict[tuple[str, str], str]
     num_conflicts: int
 
     def num_rows(self) -> dict[str, dict[str, int]]:
@@ -62,13 +64,21 @@ def split_examples(
     if len(labels) < 2:
         raise DataError(f"training has {show_label(labels[0])} alone; at least 2 are needed")
     check_labels([*validation, *test], labels=labels)
-    learned, of_test = drop_shared(train, others=test)
+    untested, of_test = drop_shared(train, others=test)
     held, held_of_test = drop_shared(validation, others=test)
     if validation and not held:
-        raise DataError(f"all {held_of_test} validation texts are in --test too; give other texts")
-    check_left(learned, given=train, others="--test")
-    learned, of_validation = drop_shared(learned, others=held)
+        raise DataError(
+            f"{describe_place(validation)}all {held_of_test} validation texts are in --test too;"
+            " give other texts"
+        )
+    check_left(untested, given=train, others="--test")
+    learned, of_validation = drop_shared(untested, others=held)
     check_left(learned, given=train, others="--test or --validation" if test else "--validation")
+    first_dropped = {
+        ("training", "test"): find_first_dropped(train, kept=untested),
+        ("validation", "test"): find_first_dropped(validation, kept=held),
+        ("training", "validation"): find_first_dropped(untested, kept=learned),
+    }
     if not validation:
         learned, held = hold_out(learned, share=share, seed=seed)
     return Splits(
@@ -81,6 +91,7 @@ def split_examples(
             ("validation", "test"): held_of_test,
             ("training", "validation"): of_validation,
         },
+        first_dropped=first_dropped,
         num_conflicts=count_conflicts([*train, *validation, *test]),
     )
 
@@ -96,13 +107,13 @@ def check_left(left: Sequence[Example], *, given: Sequence[Example], others: str
     Raises:
         DataError: nothing of a label, or nothing at all, is left.
     """
-    counts = Counter(example.label for example in given)
-    lost = sorted(set(counts) - {example.label for example in left})
+    lost = sorted({example.label for example in given} - {example.label for example in left})
     if lost:
+        gone = [x for x in given if x.label == lost[0]] if left else given
         of_label = f" with {show_label(lost[0])}" if left else ""
-        number = counts[lost[0]] if left else len(given)
         raise DataError(
-            f"all {number} training texts{of_label} are in {others} too; give other texts"
+            f"{describe_place(gone)}all {len(gone)} training texts{of_label} are in {others} too;"
+            " give other texts"
         )
 
 
@@ -131,8 +142,9 @@ def hold_out(
     rng, held = random.Random(seed), set[str]()  # noqa: S311 - no secret
     for label, texts in sorted(texts_of.items()):
         if len(texts) < 2:
+            place = describe_place([example for example in examples if example.label == label])
             raise DataError(
-                f"{show_label(label)} has {len(texts)} distinct training text; 2 are"
+                f"{place}{show_label(label)} has {len(texts)} distinct training text; 2 are"
                 " needed to hold one out: add texts, or give --validation"
             )
         num_held = min(max(1, round(share * len(texts))), len(texts) - 1)
@@ -151,3 +163,13 @@ def drop_shared(
     texts = {fold_text(example.text) for example in others}
     kept = [example for example in train if fold_text(example.text) not in texts]
     return kept, len(train) - len(kept)
+
+
+def find_first_dropped(given: Sequence[Example], *, kept: Sequence[Example]) -> str:
+    """Returns where the first of `given` is that is not among `kept`, which has their order."""
+    return next((x.where for x, y in zip(given, [*kept, None], strict=False) if x is not y), "")
+
+
+def describe_place(examples: Sequence[Example]) -> str:
+    """Returns file and line of the first, to begin a message with; empty where it was made."""
+    return f"{examples[0].where}: " if examples[0].where else ""

@@ -5,6 +5,7 @@ What is trained is made in `network.py`; where its state is kept is known to `fo
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
+from emotion_client.command.interruption import Interruption
 from evaluation.scores import Scores, score
 from examples import DataError, Example
-from interruption import Interruption
 from numpy.typing import NDArray
+from printing import mute_when_closed, put
 from tqdm.auto import tqdm  # type: ignore[import-untyped]
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
@@ -53,13 +55,12 @@ class Progress(ProgressCallback):  # type: ignore[misc]
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Opens the bar."""
         self.current_step = state.global_step
-        self.training_bar = tqdm(
-            total=state.max_steps, initial=state.global_step, dynamic_ncols=True, unit="step"
-        )
+        self.training_bar = open_bar(total=state.max_steps, initial=state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Moves the bar on, and stops where an interruption got lost."""
-        super().on_step_end(args, state, control, **kwargs)
+        with mute_when_closed(sys.stderr):
+            super().on_step_end(args, state, control, **kwargs)
         if self.interruption is not None:
             self.interruption.check()
 
@@ -71,7 +72,8 @@ class Progress(ProgressCallback):  # type: ignore[misc]
             if self.prediction_bar is None:
                 total = len(eval_dataloader)
                 self.prediction_bar = tqdm(total=total, desc="measure", unit="step", delay=DELAY_S)
-            self.prediction_bar.update()
+            with mute_when_closed(sys.stderr):
+                self.prediction_bar.update()
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, float], **kwargs: Any
@@ -79,15 +81,38 @@ class Progress(ProgressCallback):  # type: ignore[misc]
         """Says how the epoch went, and drops the rest."""
         if "eval_macro_f1" in logs:
             loss, f1 = logs["eval_loss"], logs["eval_macro_f1"]
-            self.training_bar.write(
-                f"epoch {state.epoch:.0f}: validation loss {loss:.4f}, macro F1 {f1:.4f}"
-            )
+            with mute_when_closed(sys.stderr), tqdm.external_write_mode():
+                put(f"epoch {state.epoch:.0f}: validation loss {loss:.4f}, macro F1 {f1:.4f}")
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Takes the training's bar off."""
+        with mute_when_closed(sys.stderr):
+            super().on_train_end(args, state, control, **kwargs)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Takes a prediction's bar off."""
+        with mute_when_closed(sys.stderr):
+            super().on_evaluate(args, state, control, **kwargs)
+
+    def on_predict(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Takes a prediction's bar off."""
+        with mute_when_closed(sys.stderr):
+            super().on_predict(args, state, control, **kwargs)
 
     def close(self) -> None:
         """Takes the bars off after an interruption."""
         for bar in (self.training_bar, self.prediction_bar):
             if bar is not None:
-                bar.close()
+                with mute_when_closed(sys.stderr):
+                    bar.close()
+
+
+def open_bar(*, total: int, initial: int) -> Any:
+    """Returns a bar for steps on standard error, whether or not it is read."""
+    options = {"total": total, "initial": initial, "dynamic_ncols": True, "unit": "step"}
+    with mute_when_closed(sys.stderr):
+        return tqdm(**options)
+    return tqdm(**options)  # that nobody sees
 
 
 class Training:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import os
 import re
@@ -54,6 +55,7 @@ class Model:
     ) -> np.ndarray[Any, Any]:
         if self.failure:
             raise self.failure
+        advance(len(texts))
         return np.array([self.probabilities] * len(texts), dtype=np.float32)
 
 
@@ -365,7 +367,9 @@ def test_main_file_to_be_written_that_is_a_folder_is_refused_before_all(
     check_refusal(capsys, "metrics.json is a folder; name another folder")
 
 
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_main_nobody_reads_on_still_writes(
+    stream: str,
     answer: Callable[[Model], None],
     tmp_path: Path,
     output: Path,
@@ -374,24 +378,27 @@ def test_main_nobody_reads_on_still_writes(
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "w", encoding="utf-8") as pipe:
-        monkeypatch.setattr(sys, "stdout", pipe)
+        monkeypatch.setattr(sys, stream, pipe)
+        monkeypatch.setattr(evaluate, "PROGRESS_DELAY_S", 1e-9)
         answer(Model(0.9, 0.1))
         assert run(write_data(tmp_path, [("la", "joy")]), "--output", output) == 0
     assert {path.name for path in output.iterdir()} == FILES
 
 
+@pytest.mark.parametrize("step", ["build_files", "write"])
 def test_main_full_disk_still_shows_what_was_measured(
+    step: str,
     answer: Callable[[Model], None],
     tmp_path: Path,
     output: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def fail(files: object, *, folder: Path) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     answer(Model(0.9, 0.1))
-    monkeypatch.setattr(evaluate, "write", fail)
+    monkeypatch.setattr(evaluate, step, fail)
     assert run(write_data(tmp_path, [("la", "joy")]), "--output", output) == 2
     printed, errors = capsys.readouterr()
     assert "expected calibration error" in printed
@@ -415,6 +422,22 @@ def test_main_interrupted_while_it_draws_writes_nothing(
     assert run(write_data(tmp_path, [("la", "joy")]), "--output", output) == 0
     assert capsys.readouterr().out.endswith("stopped; nothing was written\n")
     assert not output.parent.exists()
+
+
+def test_main_any_name_and_label_is_written_and_said_to_any_terminal(
+    answer: Callable[[Model], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = Model(0.9, 0.1)
+    model.facts = ModelFacts("host:1", True, ("жой", "joy"), 128, None)
+    answer(model)
+    data = write_data(tmp_path, [("la", "жой")], name=os.fsdecode(b"d\xff.jsonl"))
+    output, printed = tmp_path / os.fsdecode(b"o\xff"), io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="ascii"))
+    assert run(data, "--output", output) == 0
+    assert b"d\\udcff.jsonl: 1 texts (\\u0436\\u043e\\u0439 1)" in printed.getvalue()
+    document = json.loads((output / "metrics.json").read_text(encoding="utf-8"))
+    assert document["data"]["file"] == "d\ufffd.jsonl"
+    assert document["labels"] == ["жой", "joy"]
 
 
 def test_main_without_matplotlib_says_what_to_install(
@@ -494,6 +517,21 @@ def test_parse_args_wrong_value_exits_with_2(
     assert option.partition("=")[0] in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_help_says_defaults_columns_exit_codes_and_what_is_replaced(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        evaluate.parse_args(["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for words in (
+        "number from 1 where there is no header (default: text)",
+        "(default: evaluation)",
+        "Exit codes: 0 done",
+        "are replaced",
+    ):
+        assert words in shown
+
+
 def test_parse_args_checkpoint_and_url_exclude_each_other(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -513,6 +551,19 @@ def test_show_progress_bar_comes_where_it_takes_longer(
         printed, errors = capsys.readouterr()
         assert printed == ""
         assert ("2/2" in errors) == has_bar
+
+
+def test_show_progress_where_nobody_reads_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise BrokenPipeError
+
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w", encoding="utf-8") as pipe:
+        monkeypatch.setattr(sys, "stderr", pipe)
+        monkeypatch.setattr("tqdm.std.tqdm.update", fail)
+        with evaluate.show_progress(2, check=lambda: None) as advance:
+            advance(2)
 
 
 def test_importing_evaluate_imports_nothing_heavy() -> None:

@@ -253,6 +253,37 @@ def test_example_equality_and_repr_leave_out_place_and_text() -> None:
         ),
         pytest.param(
             "a.csv",
+            "text,label\na,jo\u2028y\n",
+            "line 2: has the label 'jo\\u2028y'; it must be one line",
+            id="label-with-a-line-separator",
+        ),
+        pytest.param(
+            "a.csv",
+            "text,label\na,jo\u202ey\n",
+            "line 2: has the label 'jo\\u202ey'; it has the unprintable character U+202E: remove",
+            id="label-that-turns-the-direction",
+        ),
+        pytest.param(
+            "a.jsonl",
+            '{"text": "a", "label": "jo\\udc80y"}\n',
+            "line 1: has the label 'jo\\udc80y'; it has a lone surrogate: write whole characters",
+            id="label-with-a-lone-surrogate",
+        ),
+        pytest.param(
+            "a.csv",
+            f"text,label\na,joy\n{'a' * 101},{'joy' * 34}\n",
+            "line 3: has a label of 102 characters; limit is 100: choose the column with",
+            id="long-label",
+        ),
+        pytest.param(
+            "a.csv",
+            "text;label\na;joy\n",
+            "line 1: has no column 'text'; it has 1 column: choose with --text-column; if ';' is"
+            " what separates its fields, save it as CSV with commas",
+            id="semicolons",
+        ),
+        pytest.param(
+            "a.csv",
             b"text,label\na,joy\nb\0,joy\n",
             "line 3: byte 19 is NUL; save it as UTF-8 text",
             id="nul",
@@ -328,6 +359,8 @@ def test_read_examples_bad_file_names_line_and_problem(
             id="number-and-name",
         ),
         pytest.param(("2", "2"), "text and label are both column '2'", id="the-same"),
+        pytest.param(("1", "01"), "text and label are both column '1'", id="the-same-number"),
+        pytest.param(("9" * 5000, "1"), "line 1: has no header to find column", id="very-long"),
     ],
 )
 def test_read_examples_bad_column_number_is_refused(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +72,9 @@ def test_main_writes_comments_with_one_of_the_six(
     [
         pytest.param("so angry\tanger\tid1", "line 1: has the label 'anger'", id="named-label"),
         pytest.param("so angry\t2,28\tid1", "line 1: has the label '28'", id="unknown-number"),
+        pytest.param("so angry\t02\tid1", "line 1: has the label '02'", id="leading-zero"),
+        pytest.param("so angry\t²\tid1", "line 1: has the label '²'", id="other-digit"),
+        pytest.param(f"so angry\t{'2' * 5000}\tid1", "line 1: has a label of 5000", id="long"),
         pytest.param("neutral\t27\tid1", "has 0 comments", id="none-of-the-six"),
         pytest.param("so angry", "has no column 2", id="no-label"),
         pytest.param("2\tit makes me so angry", "line 1: has a label of 20 char", id="swapped"),
@@ -90,10 +95,11 @@ def test_main_bad_file_exits_2_with_one_sentence_and_writes_nothing(
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        pytest.param("train.tsv", "train.tsv: is the file to be read; name another", id="itself"),
+        pytest.param("train.tsv", "train.tsv: is no .jsonl; name it so", id="itself"),
         pytest.param("link.jsonl", "link.jsonl: is the file to be read", id="link-to-itself"),
         pytest.param(".", "is a folder; name a file in it", id="folder"),
         pytest.param("no/six.jsonl", "no; make it first", id="no-folder"),
+        pytest.param("six.json", "six.json: is no .jsonl; name it so for train.py", id="suffix"),
     ],
 )
 def test_main_bad_output_exits_2_with_one_sentence_and_leaves_all_as_it_was(
@@ -162,3 +168,14 @@ def test_main_full_disk_exits_2_and_leaves_nothing(
     assert main([str(path), "--output", str(tmp_path / "six.jsonl")]) == 2
     assert "No space left" in capsys.readouterr().err
     assert {path.name for path in tmp_path.iterdir()} == {"train.tsv"}
+
+
+def test_main_name_that_is_no_utf8_is_written_and_said_to_any_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    output = tmp_path / os.fsdecode(b"s\xff.jsonl")
+    assert main([str(write(tmp_path, content=ROWS)), "--output", str(output)]) == 0
+    assert output.is_file()
+    assert b"s\\udcff.jsonl: 4 texts" in written.getvalue()

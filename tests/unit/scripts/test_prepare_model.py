@@ -20,8 +20,10 @@ from base_model import default_base
 from emotion_client.tokenizer import TextTokenizer
 from emotion_engine.checkpoint import read_checkpoint
 from emotion_engine.classifier import Classifier
+from emotion_engine.errors import CheckpointError
 from emotion_engine.settings import EngineSettings
 from prepare_model import choose_max_length, prepare
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from source_model import ADAPTER, PrepareError
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertModel
@@ -347,6 +349,20 @@ def test_prepare_sharded_source_becomes_one_file(source: Path, target: Path) -> 
     assert sorted(path.name for path in target.iterdir()) == FILES
 
 
+def test_prepare_label_names_that_are_the_defaults_of_transformers_are_written(
+    tmp_path: Path, target: Path
+) -> None:
+    names = {0: "LABEL_0", 1: "LABEL_1"}
+    source = build_checkpoint(tmp_path / "source", kind="bert")
+    model = AutoModelForSequenceClassification.from_pretrained(
+        source, id2label=names, label2id={}, ignore_mismatched_sizes=True
+    )
+    model.save_pretrained(source)
+    edit_json(source / "config.json", id2label=names)
+    prepare(str(source), target=target)
+    assert read_checkpoint(target).labels == ("LABEL_0", "LABEL_1")
+
+
 def test_prepare_its_own_output_gives_the_same_revision(
     prepared_of: Callable[[str], Path], target: Path
 ) -> None:
@@ -529,6 +545,42 @@ def test_main_bad_source_exits_with_2_and_one_sentence(
     error = capsys.readouterr().err
     assert error.startswith("prepare_model: ")
     assert error.count("\n") == 1
+
+
+@pytest.mark.usefixtures("sigterm")
+@pytest.mark.parametrize(
+    ("step", "failure", "sentence"),
+    [
+        pytest.param(
+            "read_checkpoint", CheckpointError("id2label has a label twice"), "twice", id="engine"
+        ),
+        pytest.param(
+            "write_checkpoint",
+            SafetensorError("Error while serializing: I/O error: No space left on device"),
+            "checkpoint: cannot be written (is the disk full?); make room",
+            id="full-disk",
+        ),
+    ],
+)
+def test_main_failure_on_the_way_exits_with_2_and_one_sentence(
+    source: Path,
+    target: Path,
+    step: str,
+    failure: Exception,
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(prepare_model, step, fail)
+    assert run_main(monkeypatch, "--model", str(source), "--output", str(target)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("prepare_model: ")
+    assert sentence in error
+    assert error.count("\n") == 1
+    assert list(target.parent.iterdir()) == []
 
 
 @pytest.mark.usefixtures("sigterm")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import io
 import json
 import os
+import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -286,11 +289,84 @@ def test_main_card_that_was_there_is_kept_and_said(
 ) -> None:
     output.mkdir()
     (output / "README.md").write_text("my card")
-    (output / "config.json").write_text("old")
+    for name in ("config.json", "training.json"):
+        (output / name).write_text("old")
     assert train.main([*options, "--epochs=1"]) == 0
     assert (output / "README.md").read_text() == "my card"
     assert list_names(output) == ADAPTER
     assert "the README.md that was there is kept" in capsys.readouterr().out
+
+
+def test_main_again_with_other_labels_replaces_its_own_card(
+    options: list[str], output: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train.main([*options, "--epochs=1"]) == 0
+    write_rows(data, rows=[(text, f"{label}s") for text, label in ROWS])
+    assert train.main([*options, "--epochs=1"]) == 0
+    assert "for the labels angers, fears, joys" in (output / "README.md").read_text()
+    assert "is kept" not in capsys.readouterr().out
+
+
+def test_main_joined_verses_are_said_and_kept(
+    options: list[str], output: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train.main([*options, "--epochs=1", "--verses=0.4"]) == 0
+    assert "\nadded 12 joined verses\n" in capsys.readouterr().out
+    facts = json.loads((output / "training.json").read_text())
+    assert (facts["joined_verses"], facts["arguments"]["verses"]) == (12, 0.4)
+
+
+def test_main_names_that_are_no_utf8_and_any_label_are_written(
+    options: list[str], output: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = write_rows(
+        data.with_name(os.fsdecode(b"m\xff.csv")),
+        rows=[(text, label.replace("joy", "жой")) for text, label in ROWS],
+    )
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="ascii"))
+    assert train.main([f"--train={named}", *options[1:], "--epochs=1"]) == 0
+    assert b"surprise, \\u0436\\u043e\\u0439\n" in printed.getvalue()
+    facts = json.loads((output / "training.json").read_text(encoding="utf-8"))
+    assert facts["data"][0]["file"] == facts["arguments"]["train"][0] == "m\ufffd.csv"
+
+
+def test_main_nobody_reads_on_still_trains(
+    options: list[str], output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w", encoding="utf-8") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert train.main([*options, "--epochs=1"]) == 0
+    assert list_names(output) == ADAPTER
+
+
+# What must not be replaced.
+
+
+def read_bytes(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("place", ["base", "foreign"])
+def test_main_output_that_it_did_not_write_is_refused_before_all_and_kept(
+    options: list[str],
+    tmp_path: Path,
+    source_of: Callable[[str], Path],
+    place: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = Path(shutil.copytree(source_of("bert"), tmp_path / "mine"))
+    before = read_bytes(folder)
+    base = [f"--base={folder}"] if place == "base" else []
+    assert train.main([*options, *base, f"--output={folder}", "--train=none.csv"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"train: --output {folder}: ")
+    assert error.endswith("; name another folder\n")
+    assert error.count("\n") == 1
+    assert read_bytes(folder) == before
+    assert list_names(tmp_path) == ["data", "mine"]
 
 
 # Texts that two splits share.
@@ -306,16 +382,17 @@ def test_main_shared_texts_are_dropped_and_said(
 ) -> None:
     assert train.main([*options, "--epochs=1", share_texts(tmp_path)]) == 0
     shown = capsys.readouterr().out
-    assert "dropped 2 training texts that the test has too\n" in shown
+    assert "dropped 2 training texts that the test has too (first: " in shown
     assert "1 text has more than one label\n" in shown
     assert json.loads((output / "training.json").read_text())["dropped"]["training_in_test"] == 2
 
 
-def test_main_strict_refuses_shared_texts(
-    options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_main_strict_refuses_shared_texts_and_names_the_first(
+    options: list[str], data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train.main([*options, "--strict", share_texts(tmp_path)]) == 2
-    assert "--strict: found 2 training texts that the test has too" in capsys.readouterr().err
+    sentence = f"--strict: found 2 training texts that the test has too (first: {data}: line 2);"
+    assert sentence in capsys.readouterr().err
     assert list_names(tmp_path) == ["data"]
 
 
@@ -386,6 +463,63 @@ def test_main_stopped_in_the_first_epoch_leaves_nothing(
     assert list_names(tmp_path) == ["data"]
 
 
+@pytest.mark.parametrize("gap_s", [0.01, 0.0005])
+def test_command_stopped_by_several_signals_leaves_nothing_and_no_traceback(
+    options: list[str], tmp_path: Path, gap_s: float
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, train.__file__, *options, "--epochs=99"],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while process.poll() is None and not (tmp_path / "out.unfinished").exists():
+        time.sleep(0.02)
+    for _ in range(7):
+        process.send_signal(signal.SIGINT)
+        time.sleep(gap_s)
+    error = process.communicate()[1]
+    assert process.returncode == 0, error
+    assert "Traceback" not in error
+    is_whole = "stopped after" in error
+    assert list_names(tmp_path) == ["data", "out.unfinished"][: 1 + is_whole]
+
+
+def test_main_stopped_again_while_it_says_so_is_calm(
+    options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt_and_describe(folder: object) -> str:
+        os.kill(os.getpid(), signal.SIGINT)
+        return "stopped"
+
+    monkeypatch.setattr("emotion_client.command.interruption.QUIET_S", -1.0)
+    monkeypatch.setattr(train, "describe_stop", interrupt_and_describe)
+    stop_at(1, monkeypatch=monkeypatch)
+    assert train.main(options) == 0
+    assert capsys.readouterr().err.endswith("stopped\n")
+
+
+@pytest.mark.parametrize(
+    "max_bytes", [pytest.param(200_000, id="weights"), pytest.param(700_000, id="optimizer")]
+)
+def test_main_full_disk_exits_with_2_one_sentence_and_nothing_left(
+    options: list[str], tmp_path: Path, max_bytes: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, before[1]))
+    try:
+        assert train.main([*options, "--full"]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("train: ")]
+    assert said == [
+        f"train: {tmp_path / 'out.unfinished'}: cannot be written (is the disk full?); make room,"
+        " then start again"
+    ]
+    assert list_names(tmp_path) == ["data"]
+
+
 @pytest.mark.parametrize("members", [1, 2])
 def test_main_stopped_while_writing_is_resumed(
     options: list[str],
@@ -393,15 +527,18 @@ def test_main_stopped_while_writing_is_resumed(
     tmp_path: Path,
     members: int,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     options = [*options, f"--members={members}"]
 
     def fail(*_: Any, **__: Any) -> None:
-        raise OSError("no space left on device")
+        raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(train, "draw_curves", fail)
         assert train.main(options) == 2
+    sentence = "out.unfinished: cannot be written (is the disk full?); make room, then add --resume"
+    assert capsys.readouterr().err.endswith(f"{sentence}\n")
     assert not output.exists()
     assert train.main([*options, "--resume"]) == 0
     assert list_names(output) == ADAPTER

@@ -144,6 +144,23 @@ def test_write_network_whole_is_an_ordinary_folder(
     assert not any(str(source_of(kind)) in x.read_text("latin-1") for x in folder.iterdir())
 
 
+@pytest.mark.parametrize("full", [False, True], ids=["adapter", "whole"])
+def test_write_network_label_names_that_are_the_defaults_of_transformers_are_written(
+    full: bool, source: Path, tmp_path: Path
+) -> None:
+    silence_transformers()
+    labels = ["LABEL_0", "LABEL_1"]
+    recipe = make_recipe(source, full=full, rank=2)
+    blueprint = check_base(recipe, labels=labels)
+    network = load_network(blueprint, recipe=recipe)
+    write_network(network, blueprint=blueprint, recipe=recipe, folder=tmp_path / "out")
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["id2label"] == {"0": "LABEL_0", "1": "LABEL_1"}
+    assert config["label2id"] == {"LABEL_0": 0, "LABEL_1": 1}
+    loaded, _ = load_source(str(tmp_path / "out"), revision=None)
+    assert loaded.config.id2label == dict(enumerate(labels))
+
+
 def test_write_network_adapter_has_the_same_bytes_every_time(source: Path, tmp_path: Path) -> None:
     silence_transformers()
     recipe = make_recipe(source, rank=2)
@@ -210,6 +227,15 @@ def test_check_base_bad_base_is_refused(
     with pytest.raises(DataError, match=sentence) as caught:
         check_base(recipe, labels=LABELS)
     assert str(caught.value).startswith(f"--base {source}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_check_base_name_that_is_neither_folder_nor_on_the_hub_says_what_to_give(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(DataError, match=r"--base nope: .*; give a folder, or a hub id") as caught:
+        check_base(make_recipe("nope"), labels=LABELS)
     assert "\n" not in str(caught.value)
 
 

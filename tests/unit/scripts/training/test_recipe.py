@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -18,11 +19,11 @@ def read(*options: str) -> Recipe:
     return resolve(parse_args([*needed, *options]))
 
 
-def test_resolve_defaults_are_those_of_the_shipped_adapter() -> None:
+def test_resolve_defaults_are_those_of_the_shipped_adapter_and_plain() -> None:
     recipe = read()
     assert (recipe.base, recipe.base_name) == (BASE_NAME, BASE_NAME)
     assert (recipe.learning_rate, recipe.rank, recipe.epochs) == (1e-3, 16, 4)
-    assert (recipe.max_length, recipe.verses, recipe.label_smoothing) == (128, 0.25, 0.0)
+    assert (recipe.max_length, recipe.verses, recipe.label_smoothing) == (128, 0.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,13 @@ def test_describe_is_json_and_has_no_folder(tmp_path: Path) -> None:
     )
 
 
+def test_describe_name_that_is_no_utf8_is_spelled() -> None:
+    name = os.fsdecode(b"a\xff.csv")
+    described = read("--train", name, "--validation", name, "--test", name).describe()
+    assert [described[key] for key in ("validation", "test")] == ["a\ufffd.csv"] * 2
+    assert described["train"] == ["a\ufffd.csv"]
+
+
 def test_resolve_base_folder_is_absolute_and_named_without_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,6 +89,7 @@ def test_resolve_base_folder_is_absolute_and_named_without_it(
         pytest.param(["--epochs", "four"], "--epochs: invalid int value: 'four'", id="word"),
         pytest.param(["--learning-rate", "nan"], "--learning-rate: nan is outside", id="nan"),
         pytest.param(["--class-weights", "some"], "--class-weights: invalid choice", id="choice"),
+        pytest.param(["--base", ""], "--base: is empty; give a folder or a hub id", id="no-base"),
         pytest.param(["--evaluation", "x"], "unrecognized arguments", id="unknown"),
         pytest.param(["--eval", "x"], "unrecognized arguments", id="old-name"),
     ],
@@ -110,3 +119,4 @@ def test_help_teaches_own_data(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     for word in ("CSV, TSV, JSONL or Parquet", "--text-column lyrics", "--resume", "(default: 32)"):
         assert word in shown
+    assert "is replaced, but for your README.md" in " ".join(shown.split())

@@ -17,13 +17,14 @@ def make_splits(*, of_test: int = 0, num_conflicts: int = 0) -> Splits:
         test=[],
         labels=("fear", "joy"),
         num_dropped={("training", "test"): of_test, ("training", "validation"): 0},
+        first_dropped={("training", "test"): "a.csv: line 2", ("training", "validation"): ""},
         num_conflicts=num_conflicts,
     )
 
 
 def test_describe_data_clean_data_are_one_line() -> None:
     expected = ["texts: 3 train, 1 validation, 0 test; labels: fear, joy"]
-    assert list(describe_data(make_splits())) == expected
+    assert list(describe_data(make_splits(), num_joined=0)) == expected
 
 
 @pytest.mark.parametrize(
@@ -31,18 +32,27 @@ def test_describe_data_clean_data_are_one_line() -> None:
     [
         pytest.param(
             1,
-            ["dropped 1 training text that the test has too", "1 text has more than one label"],
+            [
+                "dropped 1 training text that the test has too (a.csv: line 2)",
+                "1 text has more than one label",
+                "added 1 joined verse",
+            ],
             id="one",
         ),
         pytest.param(
             7,
-            ["dropped 7 training texts that the test has too", "7 texts have more than one label"],
+            [
+                "dropped 7 training texts that the test has too (first: a.csv: line 2)",
+                "7 texts have more than one label",
+                "added 7 joined verses",
+            ],
             id="seven",
         ),
     ],
 )
-def test_describe_data_shared_and_conflicting_texts_are_said(number: int, lines: list[str]) -> None:
-    assert list(describe_data(make_splits(of_test=number, num_conflicts=number)))[1:] == lines
+def test_describe_data_all_that_is_to_be_known_is_said(number: int, lines: list[str]) -> None:
+    splits = make_splits(of_test=number, num_conflicts=number)
+    assert list(describe_data(splits, num_joined=number))[1:] == lines
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 texts"), (1, "1 text"), (2, "2 texts")])

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from examples import DataError, Example
-from training.splits import Splits, drop_shared, hold_out, split_examples
+from training.splits import Splits, drop_shared, find_first_dropped, hold_out, split_examples
 
 LABELS = ("fear", "joy", "love")
 
 
 def make(num_texts: int, *, label: str, start: int = 0) -> list[Example]:
-    return [Example(f"{label} {i}", label) for i in range(start, start + num_texts)]
+    numbers = range(start, start + num_texts)
+    return [Example(f"{label} {i}", label, where=f"{label}.csv: line {i + 1}") for i in numbers]
 
 
 def split(train: list[Example], **options: Any) -> Splits:
@@ -58,9 +59,16 @@ def test_hold_out_leaves_a_text_of_every_label_on_either_side(share: float) -> N
 
 
 def test_hold_out_label_of_one_text_is_refused_with_its_count() -> None:
-    examples = [*make(5, label="joy"), Example("a", "fear"), Example("A ", "fear")]
-    with pytest.raises(DataError, match="the label 'fear' has 1 distinct training text; 2 are"):
-        hold_out(examples, share=0.1, seed=0)
+    lines = [Example(text, "fear", where=f"fear.csv: {text!r}") for text in ("a", "A ")]
+    with pytest.raises(DataError) as caught:
+        hold_out([*make(5, label="joy"), *lines], share=0.1, seed=0)
+    sentence = "fear.csv: 'a': the label 'fear' has 1 distinct training text; 2 are needed"
+    assert str(caught.value).startswith(sentence)
+
+
+def test_hold_out_label_without_a_place_is_refused_without_one() -> None:
+    with pytest.raises(DataError, match=r"^the label 'fear' has 1 distinct training text"):
+        hold_out([*make(5, label="joy"), Example("a", "fear")], share=0.1, seed=0)
 
 
 def test_drop_shared_drops_texts_that_differ_in_case_and_space_alone() -> None:
@@ -83,6 +91,18 @@ def test_split_examples_given_splits_lose_shared_texts_from_the_training_side() 
         ("validation", "test"): 2,
         ("training", "validation"): 1,
     }
+    assert splits.first_dropped == {
+        ("training", "test"): "joy.csv: line 10",
+        ("validation", "test"): "joy.csv: line 10",
+        ("training", "validation"): "joy.csv: line 9",
+    }
+
+
+def test_find_first_dropped_tells_equal_examples_apart() -> None:
+    first, second = (Example("a", "joy", where=where) for where in ("line 1", "line 2"))
+    assert find_first_dropped([first, second], kept=[second]) == "line 1"
+    assert find_first_dropped([first, second], kept=[first]) == "line 2"
+    assert find_first_dropped([first, second], kept=[first, second]) == ""
 
 
 def test_split_examples_no_validation_holds_a_share_out() -> None:
@@ -121,37 +141,38 @@ def test_split_examples_conflicts_are_counted_over_all_splits() -> None:
         pytest.param(
             make(5, label="joy") + make(5, label="fear"),
             {"validation": make(3, label="joy"), "test": make(5, label="joy")},
-            "^all 3 validation texts are in --test too; give other texts$",
+            r"^joy\.csv: line 1: all 3 validation texts are in --test too; give other texts$",
             id="nothing-left-to-validate",
         ),
         pytest.param(
             make(5, label="joy") + make(2, label="fear"),
             {"validation": make(1, label="joy"), "test": make(5, label="fear")},
-            "^all 2 training texts with the label 'fear' are in --test too; give other texts$",
+            r"^fear\.csv: line 1: all 2 training texts with the label 'fear' are in --test too;"
+            r" give other texts$",
             id="nothing-left-of-a-label",
         ),
         pytest.param(
             make(5, label="joy") + make(2, label="fear"),
             {"validation": make(2, label="fear")},
-            "^all 2 training texts with the label 'fear' are in --validation too; give other",
+            r"^fear\.csv: line 1: all 2 training texts with the label 'fear' are in --validation",
             id="label-all-in-validation",
         ),
         pytest.param(
             make(5, label="joy") + make(2, label="fear"),
             {"validation": make(1, label="fear"), "test": make(1, label="fear", start=1)},
-            "^all 2 training texts with the label 'fear' are in --test or --validation too; give",
+            r"^fear\.csv: line 1: all 2 training texts with the label 'fear' are in --test or",
             id="label-in-validation-and-test",
         ),
         pytest.param(
             make(5, label="joy") + make(2, label="fear"),
             {"test": make(5, label="joy") + make(2, label="fear")},
-            "^all 7 training texts are in --test too; give other texts$",
+            r"^joy\.csv: line 1: all 7 training texts are in --test too; give other texts$",
             id="nothing-left-to-learn",
         ),
         pytest.param(
             make(5, label="joy") + make(2, label="fear"),
             {"test": make(5, label="fear")},
-            "^all 2 training texts with the label 'fear' are in --test too",
+            r"^fear\.csv: line 1: all 2 training texts with the label 'fear' are in --test too",
             id="nothing-left-of-a-label-to-hold-out",
         ),
     ],

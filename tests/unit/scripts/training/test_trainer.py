@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,8 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from emotion_client.command.interruption import Interruption
 from examples import DataError, Example
-from interruption import Interruption
 from prepare_model import silence_transformers
 from safetensors.torch import load_file
 from training.folder import TrainingFolder
@@ -199,6 +201,33 @@ def test_progress_resumed_begins_where_it_was(capsys: pytest.CaptureFixture[str]
     shown = capsys.readouterr()
     assert shown.out == "epoch 2: validation loss 0.5000, macro F1 0.7500\n"
     assert "6/9" in shown.err
+
+
+@pytest.mark.parametrize("is_closed_from_the_start", [True, False], ids=["never", "no-longer"])
+def test_progress_where_nobody_reads_goes_on(
+    is_closed_from_the_start: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reader, writer = os.pipe()
+    progress, state = Progress(), SimpleNamespace(global_step=0, max_steps=2, epoch=1.0)
+    state.is_world_process_zero = True
+    if is_closed_from_the_start:
+        os.close(reader)
+    with open(writer, "w", encoding="utf-8") as pipe:
+        monkeypatch.setattr(sys, "stderr", pipe)
+        progress.on_train_begin(None, state, None)
+        if not is_closed_from_the_start:
+            os.close(reader)
+        progress.training_bar.mininterval = 0  # every step is shown
+        for state.global_step in (1, 2):
+            progress.on_step_end(None, state, None)
+        progress.on_log(None, state, None, logs={"eval_loss": 0.5, "eval_macro_f1": 0.75})
+        progress.on_train_end(None, state, None)
+        progress.on_prediction_step(None, state, None, eval_dataloader=[1])
+        progress.on_predict(None, state, None)
+        progress.close()
+    assert "macro F1 0.7500" in capsys.readouterr().out
 
 
 def test_history_is_json(recipe: Recipe) -> None:

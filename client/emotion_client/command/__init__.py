@@ -1,0 +1,1 @@
+"""The command `lyric-emotion`: the client for people and for shell scripts."""

@@ -23,7 +23,6 @@ from base_model import BaseModelError
 from data_file import DataFile, identify
 from emotion_client import EmotionClient, EmotionError, InvalidInput
 from emotion_client.arguments import check_text
-from emotion_client.client import DEFAULT_TIMEOUT_S
 from emotion_client.command.interruption import Interruption
 from evaluation.evaluated_model import EvaluatedModel, ModelError, ModelFacts
 from evaluation.local_model import load
@@ -36,6 +35,8 @@ from healthcheck import parse_timeout, parse_url
 from printing import escape_foreign_letters, mute_when_closed, put
 from source_model import PrepareError
 
+# A long file is not to be lost to a server that is started again meanwhile.
+RESTART_TIMEOUT_S = 120.0
 DEFAULT_BATCH_SIZE = 64
 MAX_BATCH_SIZE = 1024
 EPILOG = """\
@@ -133,9 +134,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--timeout",
         type=parse_timeout,
-        default=DEFAULT_TIMEOUT_S,
+        default=RESTART_TIMEOUT_S,
         metavar="SECONDS",
-        help="for an answer of the server (default: %(default)s)",
+        help="for an answer of the server, while it is started again too (default: %(default)s)",
     )
     return parser.parse_args(argv)
 

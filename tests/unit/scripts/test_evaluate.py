@@ -11,6 +11,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +25,8 @@ from emotion_client import InvalidInput, Unavailable
 from evaluate import main
 from evaluation.evaluated_model import ModelFacts
 from evaluation.result import write
+from fake_behaviours import Hang, Honest
+from fake_server import FakeServer
 from source_model import ADAPTER
 
 from checkpoints import LABELS, TEXTS, reference_probabilities
@@ -575,3 +579,26 @@ print({{"torch", "transformers", "matplotlib", "sklearn", "tqdm"}} & set(sys.mod
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "light\n"
+
+
+def test_main_server_that_is_restarted_midway_costs_only_time(
+    tmp_path: Path, start_server: Callable[..., FakeServer]
+) -> None:
+    lines = [f"the lamp is low {i},{LABELS[i % 6]}\n" for i in range(400)]
+    (tmp_path / "data.csv").write_text("text,label\n" + "".join(lines), encoding="utf-8")
+    server = start_server()
+    server.behave(*[Honest()] * 100, *[Hang()] * 8)
+
+    def restart() -> None:
+        server.wait_until_active(8, timeout_s=30)
+        server.stop()
+        time.sleep(1.0)
+        server.start()
+
+    operator = threading.Thread(target=restart)
+    operator.start()
+    options = ["--url", server.url, "--batch-size", 8, "--output", tmp_path / "out"]
+    assert run(tmp_path / "data.csv", *options) == 0
+    operator.join()
+    assert len((tmp_path / "out" / "predictions.jsonl").read_text().splitlines()) == 400
+    assert [call.ending for call in server.calls].count("stopped") == 8

@@ -29,12 +29,14 @@ def check_text(text: object, *, name: str = "text") -> None:
     if not isinstance(text, str):
         raise InvalidInput(f"{name} has the type {type(text).__name__}; it must be str")
     try:
-        size_bytes = len(text.encode())
-    except UnicodeEncodeError as error:
+        size_bytes, surrogate_at = len(text.encode()), None
+    except UnicodeEncodeError as error:  # which holds the text: no error of ours may refer to it
+        size_bytes, surrogate_at = 0, error.start
+    if surrogate_at is not None:
         raise InvalidInput(
-            f"{name} has the lone surrogate U+{ord(text[error.start]):04X} "
-            f"at position {error.start}; it must be encodable as UTF-8"
-        ) from None
+            f"{name} has the lone surrogate U+{ord(text[surrogate_at]):04X} "
+            f"at position {surrogate_at}; it must be encodable as UTF-8"
+        )
     if size_bytes > MAX_TEXT_BYTES:
         raise InvalidInput(f"{name} has {size_bytes} bytes as UTF-8; limit is {MAX_TEXT_BYTES}")
 

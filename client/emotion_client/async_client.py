@@ -212,7 +212,7 @@ class AsyncEmotionClient:
                 groups = await self._group(window)
                 settled = [asyncio.create_task(self._settle(each, workers)) for each in groups]
                 under_way.append((window, settled))
-                if len(under_way) > 1:
+                if window.first == 0 or len(under_way) > 1:
                     async for result in _collect(under_way[0], is_returned=is_returned):
                         yield result
                     under_way.popleft()
@@ -280,7 +280,8 @@ class AsyncEmotionClient:
         if isinstance(command, LookUp):
             return await look_up_async(command.url, timeout_s=command.timeout_s)
         if isinstance(command, Compute):
-            return await asyncio.to_thread(command.function)
+            thread = asyncio.to_thread(command.function)
+            return await asyncio.wait_for(thread, command.timeout_s)
         return await asyncio.sleep(command.seconds)
 
     async def _infer(self, command: Infer, *, pool: Pool) -> Any:
@@ -294,8 +295,10 @@ class AsyncEmotionClient:
         except grpc.RpcError as error:
             url = str(command.replica.address)
             raise translate(error.code().name, error.details(), url=url) from error
-        except (grpc.aio.UsageError, asyncio.CancelledError):  # what a closed channel says
-            pool.check_open()
+        except (grpc.aio.UsageError, asyncio.CancelledError):
+            task = asyncio.current_task()
+            if task is None or not task.cancelling():  # then a closed channel says so
+                pool.check_open()
             raise
 
     def _connection(self, replica: Replica, *, pool: Pool) -> Connection:

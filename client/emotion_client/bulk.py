@@ -12,9 +12,11 @@ from emotion_client.jobs import texts_job
 from emotion_client.prediction import Prediction
 from emotion_client.protocol import ServerInfo
 
-# Texts that are read ahead of the results: few at first, so that the first result comes soon, then
+# Texts that are read ahead of the results: few at first, whose results are not waited for, then
 # enough to find others of like length. Two windows are under way at a time.
 FIRST_WINDOW, MAX_WINDOW = 64, 512
+# A tokenized character takes some 80 bytes until it is sent.
+MAX_WINDOW_CHARS = 1 << 18
 # Rows of a request: half a batch of the server, so that two callers can share one.
 ROWS_PER_REQUEST = 32
 # Requests of one `predict_many` that are under way at a time.
@@ -32,6 +34,7 @@ class Window:
         size: most texts that it takes.
         results: a result for each text, or its error; None where there is none yet.
         texts: the texts; "" in the place of what is none.
+        num_chars: of all texts.
         failure: what the caller's iterable raised behind these texts.
         is_last: whether no text follows.
     """
@@ -40,6 +43,7 @@ class Window:
     size: int
     results: list[Prediction | EmotionError | None] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    num_chars: int = 0
     failure: BaseException | None = None
     is_last: bool = False
 
@@ -68,7 +72,9 @@ class Window:
             assert isinstance(text, str)
             self.texts.append(text)
             self.results.append(None)
-        return not self.is_last and len(self.texts) < self.size
+        self.num_chars += len(self.texts[-1])
+        is_full = len(self.texts) >= self.size or self.num_chars >= MAX_WINDOW_CHARS
+        return not self.is_last and not is_full
 
     def end(self, *, failure: BaseException | None = None) -> None:
         """Says that no text follows, perhaps because the caller's iterable raised something."""

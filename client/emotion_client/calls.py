@@ -17,8 +17,10 @@ from emotion_client.addresses import list_addresses
 from emotion_client.errors import (
     DeadlineExceeded,
     EmotionError,
+    InvalidInput,
+    Overloaded,
     RevisionChanged,
-    ServiceError,
+    ServerError,
     Unavailable,
     WrongServer,
 )
@@ -41,7 +43,9 @@ MAX_FIRST_ATTEMPTS = 3
 ASK_FOR_ADDRESS = "nothing answered there yet: is it the gRPC port of a running Triton?"
 # A server among several that does not say within this time what it serves is left to itself.
 CONTACT_TIMEOUT_S = 2.0
-LOOKUP_TIMEOUT_S = 5.0
+# While servers are known, a name server that hangs is not to be waited for.
+LOOKUP_TIMEOUT_S, LOOKUP_AGAIN_TIMEOUT_S = 5.0, 0.5
+MAX_POLL_S = 0.1
 # Longer texts take milliseconds to tokenize, which an event loop has no time for.
 MAX_CHARS_INLINE = 8192
 
@@ -72,9 +76,13 @@ class LookUp:
 
 @dataclass(frozen=True)
 class Compute:
-    """Run a function that takes longer than a moment; the result is what it returns."""
+    """Run a function that takes longer than a moment; the result is what it returns.
+
+    Where that is awaited, TimeoutError when the time is over.
+    """
 
     function: Callable[[], Any]
+    timeout_s: float
 
 
 Command = Infer | Pause | LookUp | Compute
@@ -156,7 +164,9 @@ def ask(pool: Pool, job: Job[T], *, deadline: Deadline) -> Flow[T]:
             is_first = pool.info is None
             if is_first and num_attempts >= MAX_FIRST_ATTEMPTS * len(pool.replicas):
                 raise Unavailable(f"{error}; {ASK_FOR_ADDRESS}") from error
-            if not pool.take_retry():
+            # A trial is rare as it is: each server's own delay sees to that.
+            is_free = turn.is_trial and pool.has_other(turn.replica)
+            if not is_free and not pool.take_retry():
                 raise
 
 
@@ -172,9 +182,11 @@ def probe(pool: Pool, job: Job[Any], *, deadline: Deadline) -> Flow[bool]:
         try:
             yield from _contact(pool, replica, deadline=share)
             yield from _send(pool, Turn(replica, is_trial=True), job=job, deadline=share)
-        except ServiceError as error:
+        except (Unavailable, WrongServer, DeadlineExceeded) as error:
             pool.check_open()
             pool.put_aside(replica, error=error)
+        except EmotionError:
+            continue
         else:
             pool.set_ready(replica)
             return True
@@ -188,28 +200,40 @@ def _is_worth_a_retry(error: EmotionError, *, pool: Pool, replica: Replica) -> b
 
 
 def _take(pool: Pool, *, deadline: Deadline) -> Flow[Turn]:
+    poll_s = POLL_S
     while True:
         yield from _look_up_names(pool, deadline=deadline)
         choice = pool.take()
         if isinstance(choice, Turn):
             return choice
-        if choice >= deadline.remaining():
-            failure = pool.describe_failure()
-            raise Unavailable(failure) if failure else deadline.error(", ".join(pool.urls))
-        yield Pause(choice)
+        pause_s = max(choice, poll_s)  # many calls may wait here for one trial
+        poll_s = min(MAX_POLL_S, 2 * poll_s)
+        if pause_s >= deadline.remaining():
+            raise pool.last_failure() or deadline.error(", ".join(pool.urls))
+        yield Pause(pause_s)
 
 
 def _look_up_names(pool: Pool, *, deadline: Deadline) -> Flow[None]:
-    while (url := pool.take_name()) is not None:
-        addresses = None
-        try:
-            ips = yield LookUp(url, min(LOOKUP_TIMEOUT_S, max(0.0, deadline.remaining())))
-            addresses = list_addresses(url, ips=ips)
-        except OSError as error:
-            if not pool.replicas:
-                raise Unavailable(f"{url}: its host is not found: {error}") from error
-        finally:
-            pool.set_addresses(addresses, url=url)
+    names, failure = pool.take_names(), None
+    try:
+        while names:
+            remaining_s = max(0.0, deadline.remaining())
+            timeout_s = min(LOOKUP_TIMEOUT_S, remaining_s)
+            if pool.replicas:
+                timeout_s = min(LOOKUP_AGAIN_TIMEOUT_S, remaining_s / 4)
+            addresses = None
+            try:
+                ips = yield LookUp(names[0], timeout_s)
+                addresses = list_addresses(names[0], ips=ips)
+            except OSError as error:
+                failure = Unavailable(f"{names[0]}: its host is not found: {error}")
+                failure.__cause__ = error
+            pool.set_addresses(addresses, url=names.pop(0))
+    finally:
+        for url in names:  # this call was ended; the next one looks them up
+            pool.set_addresses(None, url=url)
+    if failure is not None and not pool.replicas:
+        raise failure
 
 
 def _attempt(pool: Pool, turn: Turn, *, job: Job[T], deadline: Deadline) -> Flow[T]:
@@ -221,15 +245,20 @@ def _attempt(pool: Pool, turn: Turn, *, job: Job[T], deadline: Deadline) -> Flow
         if turn.is_trial:
             yield from _contact(pool, replica, deadline=share)
         result = yield from _send(pool, turn, job=job, deadline=share)
+        pool.set_ready(replica)
+        return result
     except DeadlineExceeded as error:
         if deadline.remaining() <= 0:
             raise deadline.error(replica.address) from error
+        if len(pool.replicas) == 1:  # it is the server, or a proxy, that has no more patience
+            raise
         raise Unavailable(f"{replica.address}: no answer while others answer") from error
+    except (Overloaded, ServerError, InvalidInput):
+        pool.set_ready(replica)  # what answers is there
+        raise
     finally:
         if turn.is_trial:
             pool.end_trial(replica)
-    pool.set_ready(replica)
-    return result
 
 
 def _contact(pool: Pool, replica: Replica, *, deadline: Deadline) -> Flow[None]:
@@ -238,13 +267,18 @@ def _contact(pool: Pool, replica: Replica, *, deadline: Deadline) -> Flow[None]:
     if len(pool.replicas) > 1:
         deadline = Deadline.after(min(CONTACT_TIMEOUT_S, deadline.remaining()))
     known = {r.info.revision: r.info for r in pool.replicas if r.info is not None}
-    if known:
-        request = build_info_request("revision", "protocol")
-        response = yield _infer(replica, request, deadline=deadline)
-        info = known.get(read_revision(response, url=url))
-    if info is None:
-        response = yield _infer(replica, build_info_request(), deadline=deadline)
-        info = yield Compute(partial(parse_info, response, url=url))
+    try:
+        if known:
+            request = build_info_request("revision", "protocol")
+            response = yield _infer(replica, request, deadline=deadline)
+            info = known.get(read_revision(response, url=url))
+        if info is None:
+            response = yield _infer(replica, build_info_request(), deadline=deadline)
+            info = yield from _compute(
+                partial(parse_info, response, url=url), replica=replica, deadline=deadline
+            )
+    except InvalidInput as error:  # it refuses what every server of ours takes
+        raise WrongServer(str(error)) from error
     pool.set_info(replica, info)
 
 
@@ -279,7 +313,7 @@ def _renew(pool: Pool, turn: Turn, *, stale: ServerInfo, deadline: Deadline) -> 
 def _send_for(replica: Replica, *, job: Job[T], info: ServerInfo, deadline: Deadline) -> Flow[T]:
     work: Work[T]
     if job.num_chars > MAX_CHARS_INLINE:
-        work = yield Compute(partial(job.prepare, info))
+        work = yield from _compute(partial(job.prepare, info), replica=replica, deadline=deadline)
     else:
         work = job.prepare(info)
     predictions: list[Prediction] = []
@@ -291,6 +325,14 @@ def _send_for(replica: Replica, *, job: Job[T], info: ServerInfo, deadline: Dead
             response, encodings=rows, info=info, url=str(replica.address)
         )
     return work.finish(predictions)
+
+
+def _compute(function: Callable[[], T], *, replica: Replica, deadline: Deadline) -> Flow[T]:
+    try:
+        result: T = yield Compute(function, max(0.0, deadline.remaining()))
+    except TimeoutError:
+        raise deadline.error(replica.address) from None
+    return result
 
 
 def _infer(replica: Replica, request: Any, *, deadline: Deadline) -> Infer:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import grpc
 from tritonclient.grpc.service_pb2 import ModelInferRequest, ModelInferResponse
 
 from emotion_client.addresses import Address
+from emotion_client.errors import Unavailable
 
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
 Headers = tuple[tuple[str, str], ...]
@@ -77,6 +79,8 @@ class TLS:
 class Connection:
     """A channel to one server.
 
+    gRPC's awaited channels live in the process that made the first one: in a child they abort it.
+
     Args:
         address: of the server.
         tls: None for a plain connection.
@@ -84,9 +88,14 @@ class Connection:
 
     Raises:
         OSError: a file of `tls` cannot be read.
+        Unavailable: an awaited channel is wanted in the child of a process that had one.
     """
 
+    _awaiting_process: ClassVar[int | None] = None
+
     def __init__(self, address: Address, *, tls: TLS | None, module: Any) -> None:
+        if module is grpc.aio:
+            self._check_process(address)
         options = [*_OPTIONS]
         if address.authority is not None:
             options.append(("grpc.default_authority", address.url))
@@ -99,6 +108,15 @@ class Connection:
             request_serializer=ModelInferRequest.SerializeToString,
             response_deserializer=ModelInferResponse.FromString,
         )
+
+    @classmethod
+    def _check_process(cls, address: Address) -> None:
+        cls._awaiting_process = cls._awaiting_process or os.getpid()
+        if cls._awaiting_process != os.getpid():
+            raise Unavailable(
+                f"{address}: AsyncEmotionClient was in use before this process was forked; "
+                "use EmotionClient here, or fork before the first call"
+            )
 
 
 def add_trace_context(headers: Headers) -> Headers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 import time
 from collections import deque
@@ -10,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from types import TracebackType
 from typing import Any, Literal, TypeVar, overload
+from weakref import WeakSet
 
 import grpc
 
@@ -73,9 +75,10 @@ class EmotionClient:
         self.urls = check_urls(url)
         self.timeout_s = check_timeout(timeout_s)
         self._tls, self._headers = tls, check_headers(headers)
-        self._lock, self._process = Lock(), os.getpid()
+        self._lock = Lock()
         self._pool: Pool | None = None
         self._abandoned: list[Pool] = []
+        _CLIENTS.add(self)
 
     @property
     def url(self) -> str:
@@ -116,9 +119,10 @@ class EmotionClient:
         Raises:
             InvalidInput: `text` is no string, holds a lone surrogate, or is too large.
             DeadlineExceeded: there was no answer within `timeout_s`.
-            Overloaded: the server's queue is full, or the request waited in it too long.
+            Overloaded: the server's queue is full, or it has no memory for the request.
             Unavailable: nobody listens, or the server is starting, stopping or broken.
             WrongServer: it is no Triton with these models, speaks another protocol, or refuses us.
+            OSError: a file of `tls` cannot be read.
             RevisionChanged: the server's checkpoint changed twice during this call.
             ServerError: the server failed on this request.
 
@@ -227,8 +231,8 @@ class EmotionClient:
                 window = Window.after(window)
                 _fill(window, texts, is_returned=is_returned)
                 groups = self._group(window)
-                under_way.append((window, [workers.submit(self._settle, each) for each in groups]))
-                if len(under_way) > 1:
+                under_way.append((window, [self._start(each, workers) for each in groups]))
+                if window.first == 0 or len(under_way) > 1:
                     yield from _collect(under_way.popleft(), is_returned=is_returned)
             while under_way:
                 yield from _collect(under_way.popleft(), is_returned=is_returned)
@@ -244,6 +248,10 @@ class EmotionClient:
             window.fail(error)
             return []
 
+    def _start(self, one: Group, workers: ThreadPoolExecutor) -> Future[None]:
+        context = contextvars.copy_context()  # the caller's trace is in it
+        return workers.submit(context.run, self._settle, one)
+
     def _settle(self, one: Group) -> None:
         try:
             one.settle(self._ask(one.job))
@@ -254,12 +262,14 @@ class EmotionClient:
         pool = self._open()
         return self._run(ask(pool, job, deadline=Deadline.after(self.timeout_s)), pool=pool)
 
+    def _forget(self) -> None:
+        """Leaves alone what the parent process holds."""
+        self._lock = Lock()  # a thread that is not here may have had it
+        if self._pool is not None:
+            self._abandoned.append(self._pool)
+        self._pool = None
+
     def _open(self) -> Pool:
-        if self._process != os.getpid():  # forked: what the parent holds is not ours to touch
-            self._lock, self._process = Lock(), os.getpid()
-            if self._pool is not None:
-                self._abandoned.append(self._pool)
-            self._pool = None
         with self._lock:
             if self._pool is None:
                 self._pool = Pool(self.urls)
@@ -310,6 +320,17 @@ class EmotionClient:
                 replica.connection = Connection(replica.address, tls=self._tls, module=grpc)
             found: Connection = replica.connection
             return found
+
+
+_CLIENTS: WeakSet[EmotionClient] = WeakSet()
+
+
+def _forget_parent() -> None:
+    for client in list(_CLIENTS):
+        client._forget()
+
+
+os.register_at_fork(after_in_child=_forget_parent)  # before the child has a second thread
 
 
 def _fill(window: Window, texts: Iterator[object], *, is_returned: bool) -> None:

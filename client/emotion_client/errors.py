@@ -3,7 +3,7 @@
 EmotionError
 ├── InvalidInput        the caller's fault: sending it again cannot help
 └── ServiceError        the service's
-    ├── Overloaded          the queue is full, or the request waited in it too long
+    ├── Overloaded          the queue is full, or there is no memory for the request
     ├── DeadlineExceeded    no answer within timeout_s
     ├── Unavailable         nobody listens, or the server is starting, stopping or broken
     ├── WrongServer         no Triton with these models, another protocol, or it refuses us
@@ -31,7 +31,7 @@ class ServiceError(EmotionError):
 
 
 class Overloaded(ServiceError):
-    """The server's queue is full, or the request waited in it too long. Send less."""
+    """The queue is full, the request waited in it too long, or memory ran out. Send less."""
 
 
 class DeadlineExceeded(ServiceError):
@@ -70,9 +70,11 @@ _TRANSLATIONS: tuple[tuple[str | None, str, type[EmotionError]], ...] = (
     ("INVALID_ARGUMENT", "", InvalidInput),
     ("UNAVAILABLE", "Exceeds maximum queue size", Overloaded),
     ("UNAVAILABLE", "Request timeout expired", Overloaded),
+    ("UNAVAILABLE", "has no memory for", Overloaded),
     ("UNAVAILABLE", "This protocol is restricted", WrongServer),
     ("UNAVAILABLE", "http1.x server", WrongServer),
     ("UNAVAILABLE", "handshake failed", WrongServer),
+    ("UNAVAILABLE", "security handshaker", WrongServer),  # keys or certificates that are none
     ("UNAVAILABLE", "", Unavailable),
     ("RESOURCE_EXHAUSTED", "", Overloaded),  # a proxy that limits the rate
     ("CANCELLED", "", Unavailable),  # a stopping Triton cancels the calls in flight

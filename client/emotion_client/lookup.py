@@ -10,6 +10,8 @@ from typing import Any
 
 from emotion_client.addresses import split_url
 
+NO_NAME = "that is no host name"  # a label is empty, or has more than 63 characters
+
 
 def look_up(url: str, *, timeout_s: float) -> list[str]:
     """Returns the IP addresses of a host.
@@ -27,7 +29,7 @@ def look_up(url: str, *, timeout_s: float) -> list[str]:
     def ask() -> None:
         try:
             answers.put(socket.getaddrinfo(*split_url(url), type=socket.SOCK_STREAM))
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             answers.put(error)
 
     Thread(target=ask, daemon=True, name="emotion-lookup").start()
@@ -35,6 +37,8 @@ def look_up(url: str, *, timeout_s: float) -> list[str]:
         answer = answers.get(timeout=timeout_s)
     except Empty:
         raise TimeoutError(f"no answer within {timeout_s:.1f} s") from None
+    if isinstance(answer, UnicodeError):
+        raise OSError(NO_NAME) from answer
     if isinstance(answer, OSError):
         raise answer
     return _ips(answer)
@@ -48,6 +52,8 @@ async def look_up_async(url: str, *, timeout_s: float) -> list[str]:
         return _ips(await asyncio.wait_for(answer, timeout_s))
     except TimeoutError:
         raise TimeoutError(f"no answer within {timeout_s:.1f} s") from None
+    except UnicodeError as error:
+        raise OSError(NO_NAME) from error
 
 
 def _ips(found: list[Any]) -> list[str]:

@@ -18,7 +18,7 @@ from emotion_client.errors import EmotionError, Unavailable
 from emotion_client.protocol import ServerInfo
 
 # A server that failed is asked again after these seconds, by one call, doubled at each failure.
-FIRST_DELAY_S, MAX_DELAY_S = 0.1, 2.0
+FIRST_DELAY_S, MAX_DELAY_S, MAX_DOUBLINGS = 0.1, 2.0, 10
 POLL_S = 0.01
 # Names are looked up again after so long; sooner where one of their servers is put aside.
 NAME_LIFETIME_S, SHORT_NAME_LIFETIME_S = 30.0, 5.0
@@ -94,7 +94,7 @@ class Pool:
         self._replicas: list[Replica] = []
         self._turn = 0
         self._retries, self._refilled_at = MAX_RETRIES, monotonic()
-        self._last_failure = ""
+        self._last_failure: tuple[type[EmotionError], str] | None = None
         self._names = {url: _Name() for url in self.urls if not is_literal(url)}
         for url in self.urls:
             if is_literal(url):
@@ -160,24 +160,29 @@ class Pool:
     def put_aside(self, replica: Replica, *, error: EmotionError) -> None:
         """Says that a server failed: for a while no call goes there, longer at each failure."""
         with self._lock:
-            self._last_failure = str(error)
+            self._last_failure = (type(error), str(error))
             if not replica.is_ready and replica.retry_at > monotonic():
                 return  # one of many calls that were under way when it broke
             replica.is_ready = False
-            delay_s = min(MAX_DELAY_S, FIRST_DELAY_S * 2**replica.num_failures)
+            num_doublings = min(replica.num_failures, MAX_DOUBLINGS)
+            delay_s = min(MAX_DELAY_S, FIRST_DELAY_S * 2**num_doublings)
             replica.num_failures += 1
             # Jitter, so that the clients of a server that comes back do not come all at once.
             replica.retry_at = monotonic() + delay_s * random.uniform(0.5, 1.0)  # noqa: S311
 
     def has_other(self, replica: Replica) -> bool:
-        """Returns whether another server is ready."""
+        """Returns whether another server is ready, or was never asked and may be."""
         with self._lock:
-            return any(r.is_ready for r in self._replicas if r is not replica)
+            others = [each for each in self._replicas if each is not replica]
+            return any(each.is_ready or not each.num_failures for each in others)
 
-    def describe_failure(self) -> str:
-        """Returns the sentence of the last failure, "" where there was none."""
+    def last_failure(self) -> EmotionError | None:
+        """Returns how a server failed last; None where none did."""
         with self._lock:
-            return self._last_failure
+            if self._last_failure is None:
+                return None
+            kind, sentence = self._last_failure
+            return kind(sentence)
 
     def take_retry(self) -> bool:
         """Returns whether one more retry fits into the budget, and takes it from there."""
@@ -191,15 +196,18 @@ class Pool:
             self._retries -= 1
             return True
 
-    def take_name(self) -> str | None:
-        """Returns an address whose host is to be looked up now, by this call; None if none is."""
+    def take_names(self) -> list[str]:
+        """Returns the addresses whose hosts are to be looked up now, by this call."""
         with self._lock:
             now = monotonic()
-            for url, name in self._names.items():
-                if not name.is_looked_up and name.expires_at <= now:
-                    name.is_looked_up = True
-                    return url
-            return None
+            due = {
+                url: name
+                for url, name in self._names.items()
+                if not name.is_looked_up and name.expires_at <= now
+            }
+            for name in due.values():
+                name.is_looked_up = True
+            return list(due)
 
     def set_addresses(self, addresses: Sequence[Address] | None, *, url: str) -> None:
         """Ends a look-up: replaces the servers of one url, and keeps those that stay.
@@ -217,7 +225,7 @@ class Pool:
             name = self._names.get(url)
             if name is not None:
                 own = [r for r in self._replicas if r.address.url == url]
-                is_whole = all(r.is_ready for r in own)
+                is_whole = bool(own) and all(r.is_ready for r in own)
                 lifetime_s = NAME_LIFETIME_S if is_whole else SHORT_NAME_LIFETIME_S
-                name.expires_at = monotonic() + lifetime_s if own else 0.0
+                name.expires_at = monotonic() + lifetime_s if self._replicas else 0.0
                 name.is_looked_up = False

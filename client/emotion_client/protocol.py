@@ -16,6 +16,7 @@ from emotion_client.tokenizer import Encoding, TextTokenizer
 
 PROTOCOL = 1
 MAX_ROWS = 64
+MIN_LENGTH = 3  # special tokens on either side, and one between them
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ def parse_info(response: Any, *, url: str) -> ServerInfo:
         labels = tuple(outputs.strings("labels", shape=(-1,)))
     except _BadOutput as error:
         raise WrongServer(f"{url}: the answer of emotion_info {error}") from error
+    if max_length < MIN_LENGTH:
+        raise WrongServer(f"{url}: its max_length is {max_length}; at least {MIN_LENGTH} is needed")
     try:
         tokenizer = TextTokenizer(tokenizer_json, max_length=int(max_length))
     except Exception as error:  # tokenizers raises nothing narrower
@@ -124,8 +127,11 @@ def parse_predictions(
         confidences = outputs.numbers("confidence", datatype="FP32", shape=(num_rows, 1))
         labels = outputs.strings("label", shape=(num_rows, 1))
         revisions = outputs.strings("revision", shape=(num_rows, 1))
-        if not ((probabilities >= 0) & (probabilities <= 1)).all():
-            raise _BadOutput("has probabilities that are none")
+        for array in (probabilities, confidences):
+            if not ((array >= 0) & (array <= 1)).all():
+                raise _BadOutput("has probabilities that are none")
+        if set(revisions) != {info.revision}:
+            raise _BadOutput(f"is of another checkpoint than {info.revision}")
         if not set(labels) <= set(info.labels):
             raise _BadOutput("has a label that emotion_info does not name")
     except _BadOutput as error:

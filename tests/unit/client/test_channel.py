@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from emotion_client import TLS
 from emotion_client.channel import add_trace_context
+from opentelemetry import trace
 
 
 @pytest.mark.parametrize("name", ["private_key", "certificate_chain"])
@@ -24,7 +25,6 @@ def test_tls_missing_file_is_found_at_the_first_call_and_named(tmp_path: Path) -
 
 
 def test_add_trace_context_of_the_caller_is_sent_as_traceparent() -> None:
-    trace = pytest.importorskip("opentelemetry.trace")
     span = trace.NonRecordingSpan(
         trace.SpanContext(0xABC, 0xDEF, is_remote=False, trace_flags=trace.TraceFlags(1))
     )

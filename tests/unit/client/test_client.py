@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from itertools import pairwise
 from typing import Any
 
@@ -27,9 +29,10 @@ from emotion_client import (
     Unavailable,
     WrongServer,
 )
-from emotion_client.bulk import MAX_IN_FLIGHT, ROWS_PER_REQUEST
+from emotion_client import pool as pool_module
+from emotion_client.bulk import FIRST_WINDOW, MAX_IN_FLIGHT, MAX_WINDOW_CHARS, ROWS_PER_REQUEST
 from emotion_client.calls import MAX_FIRST_ATTEMPTS
-from fake_behaviours import Answer, HalfAnswer, Hang, Late, Reload, Reset
+from fake_behaviours import Answer, HalfAnswer, Hang, Late, Refuse, Reload, Reset
 from fake_contract import expected_probabilities
 from fake_server import FakeServer
 from foreign_servers import (
@@ -39,6 +42,8 @@ from foreign_servers import (
     http_server,
     silent_server,
 )
+from grpc import StatusCode
+from opentelemetry import propagate, trace
 from relay import Relay
 
 from checkpoints import LABELS, MAX_LENGTH
@@ -49,6 +54,11 @@ SLACK_S = 2.0  # of a busy machine, beyond a deadline
 SOON_S = 8.0  # without waiting for the deadline of 10 s
 VERSE = "the lamp is low, the street is wet"
 SONG = "[Verse]\nthe lamp is low\n\n[Chorus] (x2)\nla la la, la la"
+
+
+def client_of(client: Any) -> Any:
+    """Returns the client itself, where it is behind the blocking face of the tests."""
+    return getattr(client, "client", client)
 
 
 def models(server: FakeServer) -> list[str]:
@@ -189,7 +199,6 @@ TRANSIENT = {
     "not-ready": behaviours.NOT_READY,
     "freed-memory": behaviours.MUMBLING,
     "cancelled": behaviours.CANCELLED,
-    "out-of-memory": behaviours.OUT_OF_MEMORY,
 }
 
 
@@ -262,6 +271,7 @@ def test_predict_many_calls_on_a_dead_server_do_not_hammer_it(
 
 REFUSALS = {
     "queue-is-full": (behaviours.QUEUE_FULL, Overloaded, "Exceeds maximum queue size"),
+    "out-of-memory": (behaviours.OUT_OF_MEMORY, Overloaded, "has no memory for"),
     "queue-timeout": (behaviours.QUEUE_TIMEOUT, Overloaded, "Request timeout expired"),
     "model-failed": (behaviours.MODEL_FAILED, ServerError, "the classifier failed on this"),
     "no-such-model": (behaviours.NOT_FOUND, WrongServer, "is not found"),
@@ -292,6 +302,10 @@ ODD_ANSWERS = {
     "wrong-datatype": changes.claim_datatype("confidence", "INT64"),
     "nan": changes.change_array("probabilities", lambda array: array * np.nan),
     "unknown-label": changes.change_array("label", lambda array: np.full_like(array, b"boredom")),
+    "confidence-of-seven": changes.change_array("confidence", lambda array: array + 7),
+    "another-revision": changes.change_array(
+        "revision", lambda array: np.full_like(array, b"c" * 64)
+    ),
     "label-not-utf8": changes.change_array("label", lambda array: np.full_like(array, b"\xff")),
 }
 
@@ -321,6 +335,7 @@ ODD_FACTS = {
     ),
     "no-protocol": (changes.drop_output("protocol"), "lacks the output protocol"),
     "no-tokenizer": (changes.drop_output("tokenizer_json"), "lacks the output tokenizer_json"),
+    "no-length": (changes.change_array("max_length", lambda array: array * 0), "max_length is 0"),
     "odd-tokenizer": (
         changes.change_array("tokenizer_json", lambda array: np.full_like(array, b"{}")),
         "cannot be read by tokenizers",
@@ -536,6 +551,100 @@ def test_host_name_stands_for_its_addresses(open_client: OpenClient, server: Fak
         client.predict(VERSE)
 
 
+def test_replica_that_is_silent_from_the_start_costs_half_of_the_time(
+    open_client: OpenClient, server: FakeServer
+) -> None:
+    with silent_server() as silent:
+        client = open_client([server.url, silent], timeout_s=2.0)
+        assert [client.predict(VERSE).revision for _ in range(4)] == ["a" * 64] * 4
+        client.close()
+
+
+def test_replica_of_another_kind_from_the_start_costs_no_call(
+    open_client: OpenClient, server: FakeServer
+) -> None:
+    with empty_grpc_server() as foreign:
+        client = open_client([server.url, foreign])
+        assert [client.predict(VERSE).revision for _ in range(4)] == ["a" * 64] * 4
+        client.close()
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_replica_whose_name_is_unknown_costs_no_call(
+    is_first: bool, open_client: OpenClient, server: FakeServer
+) -> None:
+    urls = ["no-such-host.invalid:8001", server.url]
+    client = open_client(urls if is_first else urls[::-1], timeout_s=5.0)
+    assert [client.predict(VERSE).revision for _ in range(4)] == ["a" * 64] * 4
+
+
+def test_replicas_whose_names_are_all_but_one_unknown_cost_no_call(
+    open_client: OpenClient, server: FakeServer
+) -> None:
+    client = open_client(["no-such-host.invalid:8001", f"localhost:{server.port}"])
+    assert client.predict(VERSE).revision == "a" * 64
+
+
+def test_replicas_that_stay_dead_do_not_use_up_the_retries(
+    open_client: OpenClient, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "MAX_RETRIES", 3.0)
+    client = open_client([server.url, *(f"127.0.0.1:{port}" for port in range(1, 8))])
+    for _ in range(20):
+        client.predict(VERSE)
+        for replica in client_of(client)._pool.replicas:
+            replica.retry_at = 0.0  # as if its time had come
+
+
+def test_server_that_is_out_of_patience_first_is_believed(
+    open_client: OpenClient, server: FakeServer
+) -> None:
+    client = open_client(server.url)
+    client.connect()
+    server.behave(Refuse(StatusCode.DEADLINE_EXCEEDED, "upstream request timeout"))
+    with pytest.raises(DeadlineExceeded, match="upstream request timeout"):
+        client.predict(VERSE)
+    assert Counter(models(server))["emotion"] == 1
+
+
+def test_server_that_is_put_aside_is_described_by_its_own_error(
+    open_client: OpenClient, server: FakeServer
+) -> None:
+    client = open_client(server.url, timeout_s=0.5)
+    server.always_info = behaviours.NOT_FOUND
+    for _ in range(8):
+        with pytest.raises(WrongServer, match="is not found"):
+            client.predict(VERSE)
+
+
+def test_server_that_is_overloaded_after_a_failure_stays_ready(
+    client: Any, server: FakeServer
+) -> None:
+    client.connect()
+    server.behave(behaviours.STUB_DEAD, behaviours.QUEUE_FULL)
+    with pytest.raises(Overloaded):
+        client.predict(VERSE)
+    num_before = Counter(models(server))["emotion_info"]
+    for _ in range(5):
+        client.predict(VERSE)
+    assert Counter(models(server))["emotion_info"] == num_before
+
+
+def test_facts_that_are_refused_as_bad_input_mean_a_wrong_server(
+    client: Any, server: FakeServer
+) -> None:
+    server.always_info = Refuse(StatusCode.INVALID_ARGUMENT, "unexpected inference input")
+    with pytest.raises(WrongServer, match="unexpected inference input"):
+        client.predict(VERSE)
+    assert not client.is_ready()
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64], ids=["empty-label", "long-label"])
+def test_host_that_is_no_name_is_unavailable_at_once(host: str, open_client: OpenClient) -> None:
+    with pytest.raises(Unavailable, match="its host is not found: that is no host name"):
+        open_client(f"{host}:8001").predict(VERSE)
+
+
 def test_replicas_all_dead_are_unavailable_soon(open_client: OpenClient) -> None:
     client = open_client(["127.0.0.1:1", "127.0.0.1:2"])
     start = time.monotonic()
@@ -609,6 +718,34 @@ def test_predict_many_reads_no_further_than_two_windows(client: Any, server: Fak
         assert num_read <= i + 1 + 1024
     many.close()
     server.wait_until_active(0)
+
+
+def test_predict_many_first_results_come_after_the_first_few_texts(client: Any) -> None:
+    num_read = 0
+
+    def slow() -> Any:
+        nonlocal num_read
+        for _ in range(500):
+            num_read += 1
+            yield VERSE
+
+    next(client.predict_many(slow()))
+    assert num_read == FIRST_WINDOW
+
+
+def test_predict_many_reads_fewer_texts_ahead_where_they_are_long(client: Any) -> None:
+    num_read = 0
+
+    def long() -> Any:
+        nonlocal num_read
+        for _ in range(40):
+            num_read += 1
+            yield "la " * 20_000
+
+    many = client.predict_many(long())
+    next(many)
+    assert num_read <= 2 * (1 + MAX_WINDOW_CHARS // 60_000)
+    assert len(list(many)) == 39
 
 
 def test_predict_many_nothing_yields_nothing_and_asks_nobody(open_client: OpenClient) -> None:
@@ -743,6 +880,22 @@ def test_predict_song_all_parts_are_of_one_checkpoint(client: Any, server: FakeS
 
 
 # --- headers --------------------------------------------------------------------------------------
+
+
+def test_trace_of_the_caller_is_sent_with_every_call(
+    client: Any, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = ContextVar("caller", default="nobody")
+
+    def inject(carrier: dict[str, str]) -> None:
+        carrier["traceparent"] = caller.get()
+
+    monkeypatch.setattr(propagate, "inject", inject)
+    assert trace.__name__ in sys.modules  # which is how a caller has one
+    caller.set("somebody")
+    client.predict(VERSE)
+    assert len(list(client.predict_many([VERSE] * 100))) == 100
+    assert {call.metadata["traceparent"] for call in server.calls} == {"somebody"}
 
 
 def test_headers_are_sent_with_every_call(open_client: OpenClient, server: FakeServer) -> None:

@@ -53,7 +53,7 @@ WORDINGS = [
     pytest.param(
         "UNAVAILABLE",
         "the device has no memory for 1 rows of 128 tokens",
-        Unavailable,
+        Overloaded,
         id="out-of-memory",
     ),
     pytest.param(

@@ -86,7 +86,10 @@ def test_take_only_server_failed_says_how_long_to_wait(clock: Clock) -> None:
     (only,) = pool.replicas
     pool.put_aside(only, error=FAILURE)
     assert pool.take() == pytest.approx(only.retry_at - clock.now)
-    assert pool.describe_failure() == "host: gone"
+    failure = pool.last_failure()
+    assert type(failure) is Unavailable
+    assert str(failure) == "host: gone"
+    assert Pool(["10.0.0.1:1"]).last_failure() is None
 
 
 def test_put_aside_delay_doubles_to_a_limit_with_jitter_and_starts_again(clock: Clock) -> None:
@@ -129,21 +132,21 @@ def test_take_retry_stops_at_the_budget_and_fills_with_time_and_successes(clock:
 
 def test_take_name_is_looked_up_by_one_call_and_again_when_it_expires(clock: Clock) -> None:
     pool = Pool(["triton:1", "10.0.0.9:1"])
-    assert (pool.take_name(), pool.take_name()) == ("triton:1", None)
+    assert (pool.take_names(), pool.take_names()) == (["triton:1"], [])
     pool.set_addresses(list_addresses("triton:1", ips=["10.0.0.1"]), url="triton:1")
-    assert pool.take_name() is None
+    assert pool.take_names() == []
     clock.now += SHORT_NAME_LIFETIME_S
-    assert pool.take_name() == "triton:1"
+    assert pool.take_names() == ["triton:1"]
 
 
 def test_set_addresses_keeps_servers_that_stay_and_drops_those_that_went(clock: Clock) -> None:
     pool = Pool(["triton:1", "10.0.0.9:1"])
-    pool.take_name()
+    pool.take_names()
     pool.set_addresses(list_addresses("triton:1", ips=["10.0.0.1", "10.0.0.2"]), url="triton:1")
     make_ready(pool)
     stays = next(r for r in pool.replicas if r.address.target == "ipv4:10.0.0.2:1")
     clock.now += SHORT_NAME_LIFETIME_S
-    pool.take_name()
+    pool.take_names()
     pool.set_addresses(list_addresses("triton:1", ips=["10.0.0.2", "10.0.0.3"]), url="triton:1")
     targets = {r.address.target.split(":")[1] for r in pool.replicas}
     assert targets == {"10.0.0.9", "10.0.0.2", "10.0.0.3"}
@@ -155,27 +158,54 @@ def test_set_addresses_all_ready_lives_longer(clock: Clock) -> None:
     pool = Pool(["triton:1"])
     for _ in range(2):
         clock.now += SHORT_NAME_LIFETIME_S
-        pool.take_name()
+        pool.take_names()
         pool.set_addresses(list_addresses("triton:1", ips=["10.0.0.1"]), url="triton:1")
         if not pool.replicas[0].is_ready:
             make_ready(pool)
     clock.now += NAME_LIFETIME_S - 1
-    assert pool.take_name() is None
+    assert pool.take_names() == []
     clock.now += 1
-    assert pool.take_name() == "triton:1"
+    assert pool.take_names() == ["triton:1"]
 
 
 def test_set_addresses_failed_look_up_keeps_what_is_known(clock: Clock) -> None:
     pool = Pool(["triton:1"])
-    pool.take_name()
+    pool.take_names()
     pool.set_addresses(None, url="triton:1")
-    assert pool.take_name() == "triton:1"  # nothing is known, so the next call looks at once
+    assert pool.take_names() == ["triton:1"]  # nothing is known, so the next call looks at once
     pool.set_addresses(list_addresses("triton:1", ips=["10.0.0.1"]), url="triton:1")
     clock.now += SHORT_NAME_LIFETIME_S
-    pool.take_name()
+    pool.take_names()
     pool.set_addresses(None, url="triton:1")
     assert len(pool.replicas) == 1
-    assert pool.take_name() is None
+    assert pool.take_names() == []
+
+
+def test_set_addresses_failed_look_up_of_one_of_two_waits_for_its_time(clock: Clock) -> None:
+    pool = Pool(["10.0.0.1:1", "triton:1"])
+    pool.take_names()
+    pool.set_addresses(None, url="triton:1")
+    assert pool.take_names() == []
+    clock.now += SHORT_NAME_LIFETIME_S
+    assert pool.take_names() == ["triton:1"]
+
+
+def test_put_aside_for_hours_goes_on_as_after_minutes(clock: Clock) -> None:
+    pool = Pool(["10.0.0.1:1"])
+    (only,) = pool.replicas
+    only.num_failures = 5000
+    pool.put_aside(only, error=FAILURE)
+    assert MAX_DELAY_S / 2 <= only.retry_at - clock.now <= MAX_DELAY_S
+
+
+def test_has_other_counts_ready_servers_and_those_never_asked(clock: Clock) -> None:
+    pool = Pool(["10.0.0.1:1", "10.0.0.2:1"])
+    one, other = pool.replicas
+    assert pool.has_other(one)
+    pool.put_aside(other, error=FAILURE)
+    assert not pool.has_other(one)
+    pool.set_ready(other)
+    assert pool.has_other(one)
 
 
 def test_take_closed_pool_raises() -> None:

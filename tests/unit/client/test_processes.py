@@ -73,6 +73,35 @@ def test_client_works_in_the_processes_of_a_pool(server: FakeServer) -> None:
     assert done.stdout.strip() == "True True", done.stderr
 
 
+AWAITED = """
+import asyncio, os, sys
+from emotion_client import AsyncEmotionClient, EmotionClient, Unavailable
+
+url = sys.argv[1]
+
+async def ask():
+    return (await AsyncEmotionClient(url).predict("la")).num_tokens
+
+print(asyncio.run(ask()), flush=True)
+child = os.fork()
+if child == 0:
+    try:
+        asyncio.run(ask())
+    except Unavailable as error:
+        print(error, EmotionClient(url).predict("la").num_tokens, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+def test_awaited_client_in_a_child_of_its_process_says_what_to_do(server: FakeServer) -> None:
+    done = run(AWAITED, server.url)
+    before, after = done.stdout.splitlines()
+    assert before == "3"
+    assert "AsyncEmotionClient was in use before this process was forked; use" in after
+    assert after.endswith(" 3")
+
+
 LEAK = """
 import asyncio, sys
 from emotion_client import AsyncEmotionClient, EmotionClient

@@ -8,10 +8,10 @@ CHECKPOINT := model_repository/emotion/1/checkpoint
 PIP_INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prepare demo serve test test-long check format clean
+.PHONY: help setup prepare demo serve test test-long bench-client check format clean
 
 help:  ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(INSTALLED)  ## make .venv with everything in it (TORCH_INDEX=<url>: another source for torch)
 
@@ -38,6 +38,9 @@ test: $(INSTALLED) $(CHECKPOINT)/config.json  ## unit tests and end-to-end tests
 
 test-long: $(INSTALLED) $(CHECKPOINT)/config.json  ## the long proofs that make test leaves out
 	$(BIN)/pytest -m long
+
+bench-client: $(INSTALLED) $(CHECKPOINT)/config.json  ## texts a second of the client, against its targets
+	$(BIN)/python loadtest/client_rate.py
 
 check: $(INSTALLED)  ## lint, format, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

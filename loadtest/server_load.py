@@ -1,0 +1,60 @@
+"""What Triton says of the classifier's work so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from emotion_client.errors import translate
+from tritonclient.grpc import InferenceServerClient
+from tritonclient.utils import InferenceServerException
+
+MODEL = "emotion"
+TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class ServerLoad:
+    """Counters, since the server's start or between two moments.
+
+    Attributes:
+        num_rows: that were answered.
+        num_batches: that they were computed in.
+        busy_s: seconds that the model spent in them.
+    """
+
+    num_rows: int
+    num_batches: int
+    busy_s: float
+
+    def __sub__(self, earlier: ServerLoad) -> ServerLoad:
+        return ServerLoad(
+            self.num_rows - earlier.num_rows,
+            self.num_batches - earlier.num_batches,
+            self.busy_s - earlier.busy_s,
+        )
+
+
+def read_load(server: InferenceServerClient) -> ServerLoad:
+    """Asks the server.
+
+    Raises:
+        EmotionError: it does not answer.
+    """
+    try:
+        answer = server.get_inference_statistics(MODEL, client_timeout=TIMEOUT_S)
+    except InferenceServerException as error:
+        raise translate(error.status(), error.message(), url="the server") from error
+    return parse_load(answer.model_stats[0])
+
+
+def parse_load(statistics: Any) -> ServerLoad:
+    """Reads Triton's ModelStatistics.
+
+    Of its times only those by batch size count a batch once; the others count it once a request.
+    """
+    busy_ns = sum(
+        each.compute_input.ns + each.compute_infer.ns + each.compute_output.ns
+        for each in statistics.batch_stats
+    )
+    return ServerLoad(statistics.inference_count, statistics.execution_count, busy_ns / 1e9)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,12 @@ from serving.triton_server import REPOSITORY, TritonServer
 from tritonclient.grpc import InferenceServerClient
 
 FREE_PORTS = Address(http_port=0, grpc_port=0, metrics_port=0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heed_ctrl_c() -> None:
+    """A shell starts what runs in the background with Ctrl-C ignored; all children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

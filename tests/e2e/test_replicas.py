@@ -13,7 +13,7 @@ from tritonclient.grpc import InferenceServerClient
 
 TIMEOUT_S = 10.0  # the client's default
 SLACK_S = 1.0
-NUM_CALLS_BACK = 50  # more than its own watch asks in that time
+NUM_CALLS_BACK = 20  # more than its own watch asks in that time
 
 
 class Callers:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -146,10 +145,7 @@ def group_texts(texts: Sequence[str], *, info: ServerInfo) -> list[Group]:
     rest, groups, window = iter(texts), list[Group](), None
     while window is None or not window.is_last:
         window = Window.after(window)
-        for text in islice(rest, window.size):
-            window.add(text, is_returned=False)
-        if len(window.texts) < window.size:
-            window.end()
+        window.fill(rest, is_returned=False)
         if window.is_open():
             groups += group(window, info=info)
     return groups

@@ -24,6 +24,7 @@ from data_file import DataFile, identify
 from emotion_client import EmotionClient, EmotionError, InvalidInput
 from emotion_client.arguments import check_text
 from emotion_client.command.interruption import Interruption
+from emotion_client.command.output import take_any_character
 from evaluation.evaluated_model import EvaluatedModel, ModelError, ModelFacts
 from evaluation.local_model import load
 from evaluation.result import FILES, Evaluation, build_files, write
@@ -32,7 +33,7 @@ from evaluation.served_model import connect
 from evaluation.summary import summarize
 from examples import DataError, Example, check_labels, count_conflicts, read_examples
 from healthcheck import parse_timeout, parse_url
-from printing import escape_foreign_letters, mute_when_closed, put
+from printing import mute_when_closed, put
 from source_model import PrepareError
 
 # A long file is not to be lost to a server that is started again meanwhile.
@@ -64,7 +65,7 @@ REFUSALS = (
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     args = parse_args(argv)
-    escape_foreign_letters()
+    take_any_character()
     interruption = Interruption()
     interruption.install()
     try:

@@ -17,8 +17,9 @@ from collections import Counter
 from pathlib import Path
 
 from emotion_client.command.interruption import Interruption
+from emotion_client.command.output import take_any_character
 from examples import DataError, Example, read_examples, show_label
-from printing import escape_foreign_letters, put
+from printing import put
 
 # The six among the 27 emotions and "neutral", by their published numbers.
 LABELS = {"2": "anger", "14": "fear", "17": "joy", "18": "love", "25": "sadness", "26": "surprise"}
@@ -29,7 +30,7 @@ NUMBERS = frozenset(map(str, range(NUM_EMOTIONS)))
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     args = parse_args(argv)
-    escape_foreign_letters()
+    take_any_character()
     interruption = Interruption()
     interruption.install()
     try:

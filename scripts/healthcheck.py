@@ -14,12 +14,11 @@ import sys
 
 import numpy as np
 from emotion_client.arguments import check_timeout, check_url
-from emotion_client.client import DEFAULT_URL
+from emotion_client.client import DEFAULT_URL, PROBE_TEXT
 from emotion_client.errors import EmotionError, translate
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
 from tritonclient.utils import InferenceServerException
 
-PROBE_TEXT = "la la la"
 DEFAULT_TIMEOUT_S = 5.0
 STATISTICS_TIMEOUT_S = 1.0
 

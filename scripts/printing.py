@@ -1,19 +1,13 @@
-"""Lines on the terminal, whether or not somebody reads them and has the letters for them."""
+"""Lines on the terminal, whether or not somebody reads them."""
 
 from __future__ import annotations
 
-import io
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-
-def escape_foreign_letters() -> None:
-    """Has standard output escape letters that its encoding lacks, as standard error does."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+from emotion_client.command.output import silence
 
 
 def put(line: str, *, stream: TextIO | None = None) -> None:
@@ -34,4 +28,4 @@ def mute_when_closed(stream: TextIO) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:  # what is buffered, and what Python flushes at its end, would raise too
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        silence(stream)

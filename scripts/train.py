@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 from base_model import BaseModelError
 from data_file import identify
 from emotion_client.command.interruption import Interruption, hold_signals
+from emotion_client.command.output import take_any_character
 from evaluation.figures import draw_curves
 from examples import DataError, Example, join_verses, read_examples
-from printing import escape_foreign_letters, put
+from printing import put
 from training.calibration import fit_temperature, fold_temperature
 from training.card import CARD, build_card
 from training.folder import RESULT_FILE, TrainingFolder, write_json
@@ -50,7 +51,7 @@ PACKAGES = ("accelerate", "matplotlib", "peft", "scipy", "sklearn", "torch", "tr
 def main(argv: list[str] | None = None) -> int:
     """Runs the command and returns its exit code: 0 done or stopped, 2 bad input or set-up."""
     args = parse_args(argv)
-    escape_foreign_letters()
+    take_any_character()
     interruption = Interruption()
     interruption.install()
     try:

@@ -76,6 +76,16 @@ class Window:
         is_full = len(self.texts) >= self.size or self.num_chars >= MAX_WINDOW_CHARS
         return not self.is_last and not is_full
 
+    def fill(self, texts: Iterator[object], *, is_returned: bool) -> None:
+        """Takes texts until there is no room, or no further text; `is_returned` as for `add`."""
+        try:
+            while self.add(next(texts), is_returned=is_returned):
+                pass
+        except StopIteration:
+            self.end()
+        except Exception as error:  # the caller's own; it comes after the results before it
+            self.end(failure=error)
+
     def end(self, *, failure: BaseException | None = None) -> None:
         """Says that no text follows, perhaps because the caller's iterable raised something."""
         self.is_last, self.failure = True, failure

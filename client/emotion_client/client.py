@@ -229,7 +229,7 @@ class EmotionClient:
             window = None
             while window is None or not window.is_last:
                 window = Window.after(window)
-                _fill(window, texts, is_returned=is_returned)
+                window.fill(texts, is_returned=is_returned)
                 groups = self._group(window)
                 under_way.append((window, [self._start(each, workers) for each in groups]))
                 if window.first == 0 or len(under_way) > 1:
@@ -331,16 +331,6 @@ def _forget_parent() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_parent)  # before the child has a second thread
-
-
-def _fill(window: Window, texts: Iterator[object], *, is_returned: bool) -> None:
-    try:
-        while window.add(next(texts), is_returned=is_returned):
-            pass
-    except StopIteration:
-        window.end()
-    except Exception as error:  # the caller's own; it comes after the results before it
-        window.end(failure=error)
 
 
 def _collect(

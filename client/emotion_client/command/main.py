@@ -10,7 +10,7 @@ from emotion_client.command.display import reveal
 from emotion_client.command.errors import Refusal
 from emotion_client.command.interruption import Interruption
 from emotion_client.command.options import parse_args
-from emotion_client.command.output import complain, prepare, silence
+from emotion_client.command.output import complain, silence, take_any_character
 from emotion_client.command.server import check_ready, show_info
 from emotion_client.command.song import show_song
 from emotion_client.errors import EmotionError, InvalidInput
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     interruption = Interruption()
     interruption.install()
-    prepare(is_json=getattr(args, "json", False))
+    take_any_character(is_json=getattr(args, "json", False))
     try:
         return COMMANDS[args.command](args, interruption=interruption)
     except KeyboardInterrupt:

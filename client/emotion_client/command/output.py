@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 
-def prepare(*, is_json: bool) -> None:
+def take_any_character(*, is_json: bool = False) -> None:
     """Makes standard output take any character.
 
     Where the terminal's encoding lacks one, it is escaped. JSON is UTF-8 whatever the terminal

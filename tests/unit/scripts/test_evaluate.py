@@ -63,15 +63,6 @@ class Model:
         return np.array([self.probabilities] * len(texts), dtype=np.float32)
 
 
-@pytest.fixture(autouse=True)
-def signals() -> Iterator[None]:
-    """Puts back the handlers that `main` replaces."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
     return tmp_path / "new" / "evaluation"

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import goemotions
@@ -24,15 +23,6 @@ ROWS = "\n".join(
         "dear you\t18\tid5",
     ]
 )
-
-
-@pytest.fixture(autouse=True)
-def signals() -> Iterator[None]:
-    """Puts back the handlers that `main` replaces."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def write(folder: Path, *, content: str) -> Path:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import TextIO
 
 import pytest
-from printing import escape_foreign_letters, mute_when_closed, put
+from emotion_client.command.output import take_any_character
+from printing import mute_when_closed, put
 
 
 @pytest.fixture
@@ -43,15 +44,15 @@ def test_mute_when_closed_lets_other_errors_through(unread: TextIO) -> None:
 
 def test_put_without_a_stream_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)  # as Python does after `>&-`
-    escape_foreign_letters()
+    take_any_character()
     put("la")
 
 
-def test_escape_foreign_letters_leaves_no_letter_that_cannot_be_printed(
+def test_take_any_character_leaves_no_letter_that_cannot_be_printed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     written = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
-    escape_foreign_letters()
+    take_any_character()
     put("жой \udcff")
     assert written.getvalue() == b"\\u0436\\u043e\\u0439 \\udcff\n"

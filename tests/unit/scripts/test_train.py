@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +66,6 @@ WHOLE = [
 ]
 
 Run = Callable[..., int]
-
-
-@pytest.fixture(autouse=True)
-def signals() -> Iterator[None]:
-    """Puts back the handlers that `main` replaces."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-
 import pytest
 from emotion_client.command import connection
 from fake_client import Client, Service
@@ -17,15 +14,6 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Service:
     monkeypatch.setattr(Client, "service", service, raising=False)
     monkeypatch.setattr(connection, "EmotionClient", Client)
     return service
-
-
-@pytest.fixture(autouse=True)
-def signals() -> Iterator[None]:
-    """Puts back the handlers that the command replaces."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

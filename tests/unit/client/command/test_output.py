@@ -7,7 +7,7 @@ import os
 import sys
 
 import pytest
-from emotion_client.command.output import complain, prepare, put
+from emotion_client.command.output import complain, put, take_any_character
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_put_prints_in_any_encoding(
 ) -> None:
     buffer = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer, encoding=encoding))
-    prepare(is_json=is_json)
+    take_any_character(is_json=is_json)
     put("Ніч")
     assert buffer.getvalue() == written + b"\n"
 
@@ -32,14 +32,14 @@ def test_put_prints_in_any_encoding(
 def test_put_lone_surrogate_is_json_again(monkeypatch: pytest.MonkeyPatch) -> None:
     buffer = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer, encoding="utf-8"))
-    prepare(is_json=True)
+    take_any_character(is_json=True)
     put('"\udcff"')
     assert buffer.getvalue() == b'"\\udcff"\n'
 
 
 def test_closed_standard_output_takes_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
-    prepare(is_json=True)
+    take_any_character(is_json=True)
     put("la")
 
 

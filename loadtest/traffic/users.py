@@ -1,7 +1,7 @@
 """The users.
 
-A user of a closed loop calls again when it has its answer. One of an open loop stands for calls that
-come whether or not the earlier ones were answered, so that a server that stalls cannot hide.
+A user of a closed loop calls again when it has its answer; one of an open loop stands for calls
+that come whether or not earlier ones were answered, so that a server that stalls cannot hide.
 """
 
 from __future__ import annotations

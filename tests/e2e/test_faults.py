@@ -15,7 +15,14 @@ import pytest
 from conftest import FREE_PORTS, copy_repository
 from e2e.calls import ids_inputs, infer, start_all
 from e2e.serve_process import SERVE, are_gone, serve, traces
-from emotion_client import EmotionClient, EmotionError, Overloaded, Unavailable
+from emotion_client import (
+    DeadlineExceeded,
+    EmotionClient,
+    EmotionError,
+    Overloaded,
+    Unavailable,
+)
+from server_load import read_load
 from serving.triton_server import TritonServer
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
@@ -108,13 +115,10 @@ def test_serve_model_process_killed_exits_one(model):
 @pytest.mark.long
 def test_serve_hung_tokenizer_is_noticed_though_ids_are_answered(default_repository, tmp_path):
     repository = with_checkpoint(default_repository, target=tmp_path / "repository")
-    model = repository / "emotion_tokenizer" / "1" / "model.py"
-    hang = (
-        "        import time; self.n = getattr(self, 'n', 0) + 1; time.sleep(999 * (self.n > 3))\n"
+    slow_down(
+        repository / "emotion_tokenizer" / "1" / "model.py",
+        by="import time; self.n = getattr(self, 'n', 0) + 1; time.sleep(999 * (self.n > 3))",
     )
-    anchor = '"""Answers each request; a bad one gets its error and leaves the others alone."""\n'
-    assert anchor in model.read_text()
-    model.write_text(model.read_text().replace(anchor, anchor + hang))
     with serve(f"--model-repository={repository}") as running:
         running.wait_until_ready()
         with Load(running.url, num_threads=2):
@@ -190,10 +194,11 @@ def test_server_wrong_configuration_stops_the_start(
     assert sentence in done.stderr.splitlines()[-1]
 
 
-def test_full_queue_answers_at_once(default_repository, tmp_path):
+def test_full_queue_with_a_limit_answers_at_once(default_repository, tmp_path):
     repository = with_checkpoint(default_repository, target=tmp_path / "repository")
     config = repository / "emotion" / "config.pbtxt"
-    config.write_text(config.read_text().replace("max_queue_size: 1024", "max_queue_size: 4"))
+    limit = "dynamic_batching {\n  default_queue_policy { max_queue_size: 4 }"
+    config.write_text(config.read_text().replace("dynamic_batching {", limit))
     with (
         TritonServer(repository, address=FREE_PORTS) as server,
         InferenceServerClient(server.address.url) as triton,
@@ -215,6 +220,34 @@ def test_full_queue_answers_at_once(default_repository, tmp_path):
         assert not any(isinstance(end, InferenceServerException) for end in order[-3:])
         with EmotionClient(server.address.url) as client, pytest.raises(Overloaded):
             flood(client, triton=triton, request=request)
+
+
+def test_calls_given_up_are_dropped_from_the_queue(default_repository, tmp_path):
+    repository = with_checkpoint(default_repository, target=tmp_path / "repository")
+    slow_down(repository / "emotion" / "1" / "model.py", by="import time; time.sleep(2)")
+    num_calls = 300
+    with (
+        TritonServer(repository, address=FREE_PORTS) as server,
+        EmotionClient(server.address.url, timeout_s=1) as hasty,
+        EmotionClient(server.address.url) as client,
+        InferenceServerClient(server.address.url) as triton,
+    ):
+        hasty.connect()
+        client.predict("la")
+        before = read_load(triton)
+        ends = start_all([partial(hasty.predict, "la")] * num_calls, at_a_time=num_calls)
+        assert {type(end.exception()) for end in ends} == {DeadlineExceeded}
+        client.predict("la")
+        # At most 64 were with the model and 64 lay ready for it; the others were in the queue.
+        assert (read_load(triton) - before).num_rows <= 2 * 64 + 1
+
+
+def slow_down(model, *, by):
+    """Puts a line of Python in front of what a model does to answer."""
+    anchor = '"""Answers each request; a bad one gets its error and leaves the others alone."""\n'
+    code = model.read_text()
+    assert anchor in code
+    model.write_text(code.replace(anchor, f"{anchor}        {by}\n"))
 
 
 def flood(client, *, triton, request):

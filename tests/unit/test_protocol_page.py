@@ -196,14 +196,8 @@ def test_page_has_the_limits_of_the_repository() -> None:
     configs = [read_config(REPOSITORY / model / "config.pbtxt") for model in BATCHED]
     assert {config.max_batch_size for config in configs} == {64}
     assert "`rows` is 1 to 64" in text
-    queues = [
-        config.dynamic_batching.default_queue_policy for config in configs if not config.platform
-    ]
-    assert {queue.max_queue_size for queue in queues} == {1024}
-    assert "the queue is full (1,024 requests)" in text
-    assert {queue.default_timeout_microseconds for queue in queues} == {5_000_000}
-    assert all(queue.allow_timeout_override for queue in queues)
-    assert "longer than 5 s in a queue" in text
+    assert not any(config.dynamic_batching.HasField("default_queue_policy") for config in configs)
+    assert "The queues have no limit and no timeout of their own." in text
     assert f"Check that `protocol` is {PROTOCOL}." in text
 
 

@@ -6,9 +6,14 @@ import re
 import subprocess
 
 import pytest
+from emotion_client.client import DEFAULT_TIMEOUT_S
 from fake_triton import read_config
 from stack import DEPLOY, ROOT, find_tool, read_alerts, read_rules, read_yaml
 
+CONFIGS = {
+    model: ROOT / "model_repository" / model / "config.pbtxt"
+    for model in ("emotion", "emotion_tokenizer")
+}
 FOLDER = DEPLOY / "prometheus"
 SEVERITIES = {"critical", "warning"}
 
@@ -26,15 +31,17 @@ def test_promtool_is_content(arguments: list[str]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_limits_are_those_of_the_models() -> None:
+def test_limits_are_those_of_client_and_model() -> None:
     limits = {rule["record"]: rule["expr"] for rule in read_rules() if "record" in rule}
-    for model in ("emotion", "emotion_tokenizer"):
-        config = read_config(ROOT / "model_repository" / model / "config.pbtxt")
-        queue = config.dynamic_batching.default_queue_policy.max_queue_size
-        assert limits == {
-            "emotion:max_queue_size": f"vector({queue})",
-            "emotion:max_batch_size": f"vector({config.max_batch_size})",
-        }
+    assert limits == {
+        "emotion:deadline_seconds": f"vector({DEFAULT_TIMEOUT_S:g})",
+        "emotion:max_batch_size": f"vector({read_config(CONFIGS['emotion']).max_batch_size})",
+    }
+
+
+@pytest.mark.parametrize("model", CONFIGS)
+def test_queues_have_no_limit_that_an_alert_would_have_to_know(model: str) -> None:
+    assert not read_config(CONFIGS[model]).dynamic_batching.HasField("default_queue_policy")
 
 
 def test_every_alert_says_what_it_means_and_what_to_do() -> None:

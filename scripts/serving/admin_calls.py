@@ -2,7 +2,8 @@
 
 Whoever can load models, register shared memory, or write traces and logs to a file owns the server,
 and Triton has no accounts. So these calls are always locked behind a header: one that the operator
-knows, or a random one that nobody knows.
+knows, or a random one that nobody knows. (Triton takes it on its command line, which other users of
+the same machine can read.)
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from serving.start_error import StartError
 LOCKED_CALLS = ("model-repository", "shared-memory", "trace", "logging")
 HEADER = "admin-key"  # over HTTP; in gRPC `triton-grpc-protocol-admin-key`, as Triton wants it
 MIN_KEY_LEN = 16
-# Triton cuts the option at colons, commas and equals signs.
+# Triton cuts its option at signs such as ':' and '='.
 KEY = re.compile(rf"[A-Za-z0-9_-]{{{MIN_KEY_LEN},}}")
 
 

@@ -21,17 +21,23 @@ class ServerLoad:
         num_rows: that were answered.
         num_batches: that they were computed in.
         busy_s: seconds that the model spent in them.
+        num_requests: that the rows came in; those that it refused are counted too.
+        queue_s: seconds that these waited, added up.
     """
 
     num_rows: int
     num_batches: int
     busy_s: float
+    num_requests: int = 0
+    queue_s: float = 0.0
 
     def __sub__(self, earlier: ServerLoad) -> ServerLoad:
         return ServerLoad(
             self.num_rows - earlier.num_rows,
             self.num_batches - earlier.num_batches,
             self.busy_s - earlier.busy_s,
+            self.num_requests - earlier.num_requests,
+            self.queue_s - earlier.queue_s,
         )
 
 
@@ -57,4 +63,11 @@ def parse_load(statistics: Any) -> ServerLoad:
         each.compute_input.ns + each.compute_infer.ns + each.compute_output.ns
         for each in statistics.batch_stats
     )
-    return ServerLoad(statistics.inference_count, statistics.execution_count, busy_ns / 1e9)
+    requests = statistics.inference_stats
+    return ServerLoad(
+        statistics.inference_count,
+        statistics.execution_count,
+        busy_ns / 1e9,
+        requests.success.count,
+        requests.queue.ns / 1e9,
+    )

@@ -1,0 +1,152 @@
+"""What a load test adds to Locust's command line."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+from verdict.targets import NAMES, Targets, find_problem, read_targets
+
+from traffic.shapes import SHAPES
+
+DEFAULT_URL = "127.0.0.1:8001"
+DEFAULT_TIMEOUT_S = 10.0
+DEFAULT_WARM_UP_S = 3.0
+DEFAULT_BATCH_ROWS = 32
+MAX_BATCH_ROWS = 10_000
+REPORTS = Path(__file__).resolve().parents[1] / "reports"
+TARGET_HELP = {
+    "min_rate": "answered texts a second, at least",
+    "max_p50_ms": "median latency of the answered calls, from when they were due",
+    "max_p95_ms": "95th percentile of it",
+    "max_p99_ms": "99th percentile of it",
+    "max_error_share": "share of the calls that fail, 0 to 1",
+    "min_mean_batch": "mean rows of Triton's batches, at least",
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options; paths stay text, since a master sends its options to its workers."""
+    # Locust's own default is every interface of the machine.
+    parser.set_defaults(web_host="127.0.0.1", master_bind_host="127.0.0.1")
+    load = parser.add_argument_group("Load of the emotion classifier")
+    load.add_argument(
+        "--texts", metavar="FILE", default="", help="texts to ask for, one a line (made lyrics)"
+    )
+    load.add_argument(
+        "--seed", type=int, default=1, metavar="NUMBER", help="of made lyrics and arrivals (1)"
+    )
+    load.add_argument(
+        "--batch-rows",
+        type=_parse_rows,
+        default=DEFAULT_BATCH_ROWS,
+        metavar="NUMBER",
+        help=f"texts a call of BatchUser and BatchArrivals ({DEFAULT_BATCH_ROWS})",
+    )
+    load.add_argument(
+        "--arrivals-per-user",
+        type=_parse_above_0,
+        default=1.0,
+        metavar="RATE",
+        help="calls a second that each user of an open loop (TextArrivals, BatchArrivals, "
+        "RawTextArrivals) stands for (1)",
+    )
+    load.add_argument(
+        "--call-timeout",
+        type=_parse_above_0,
+        default=DEFAULT_TIMEOUT_S,
+        metavar="SECONDS",
+        help=f"deadline of a call ({DEFAULT_TIMEOUT_S:g})",
+    )
+    load.add_argument(
+        "--warm-up",
+        type=_parse_seconds,
+        default=DEFAULT_WARM_UP_S,
+        metavar="SECONDS",
+        help=f"at the start, which do not count ({DEFAULT_WARM_UP_S:g})",
+    )
+    load.add_argument(
+        "--shape",
+        choices=[*SHAPES],
+        default="",
+        help="how the users move over --run-time, with --users as the peak: "
+        + "; ".join(f"{name}: {(shape.__doc__ or '').lower()}" for name, shape in SHAPES.items()),
+    )
+    _add_verdict(parser)
+
+
+def _add_verdict(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("Verdict")
+    group.add_argument(
+        "--targets", type=_parse_targets, default="", metavar="FILE", help="TOML file of targets"
+    )
+    for name in NAMES:
+        group.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=_parse_target(name),
+            metavar="LIMIT",
+            help=f"{TARGET_HELP[name]}; goes before the file's",
+        )
+    group.add_argument(
+        "--report",
+        default=str(REPORTS),
+        metavar="FOLDER",
+        help="where report.html and report.json go (%(default)s)",
+    )
+
+
+def read_all_targets(options: argparse.Namespace) -> Targets:
+    """Returns the targets of file and options."""
+    targets = read_targets(Path(options.targets)) if options.targets else Targets()
+    return targets.override({name: getattr(options, name) for name in NAMES})
+
+
+def _parse_targets(text: str) -> str:
+    if text:
+        try:
+            read_targets(Path(text))
+        except Exception as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def _parse_target(name: str) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        value = _parse_number(text)
+        if problem := find_problem(name, value):
+            raise argparse.ArgumentTypeError(f"{text} is no limit: {problem}")
+        return value
+
+    return parse
+
+
+def _parse_rows(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_BATCH_ROWS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 to {MAX_BATCH_ROWS}")
+    return int(text)
+
+
+def _parse_above_0(text: str) -> float:
+    value = _parse_number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text} must be above 0")
+    return value
+
+
+def _parse_seconds(text: str) -> float:
+    value = _parse_number(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} must be at least 0")
+    return value
+
+
+def _parse_number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number")
+    return value

@@ -1,0 +1,99 @@
+"""What each call of a load test was, kept whole: percentiles come from all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One call.
+
+    Attributes:
+        due_s: Unix time at which it should have begun: when its arrival was drawn (open loop), or
+            when its user was free (closed loop).
+        late_s: seconds by which it began later, because the generator was busy.
+        latency_s: seconds from `due_s` to its end.
+        num_texts: that it asked for, at least 1.
+        failure: name of the error that it ended with; "" where it was answered.
+    """
+
+    due_s: float
+    late_s: float
+    latency_s: float
+    num_texts: int
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Many samples, a column each, in no order.
+
+    Attributes:
+        due_s: (num_calls,) float64.
+        late_s: (num_calls,) float64.
+        latency_s: (num_calls,) float64.
+        num_texts: (num_calls,) int64.
+        failures: (num_calls,) str.
+    """
+
+    due_s: NDArray[np.float64]
+    late_s: NDArray[np.float64]
+    latency_s: NDArray[np.float64]
+    num_texts: NDArray[np.int64]
+    failures: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> Calls:
+        """Returns the columns of these samples."""
+        columns = list(zip(*map(astuple, samples), strict=True)) or [()] * 5
+        kinds = (np.float64, np.float64, np.float64, np.int64, np.str_)
+        return cls(*(np.array(each, kind) for each, kind in zip(columns, kinds, strict=True)))
+
+    @property
+    def end_s(self) -> NDArray[np.float64]:
+        """When each ended, Unix time: (num_calls,) float64."""
+        return self.due_s + self.latency_s
+
+    @property
+    def is_answered(self) -> NDArray[np.bool_]:
+        """Whether each was answered: (num_calls,) bool."""
+        return self.failures == ""
+
+    def choose(self, is_chosen: NDArray[np.bool_]) -> Calls:
+        """Returns some of them; `is_chosen` is (num_calls,) bool."""
+        columns = (self.due_s, self.late_s, self.latency_s, self.num_texts, self.failures)
+        return Calls(*(column[is_chosen] for column in columns))
+
+
+class Samples:
+    """The samples of one process, and on a master those that its workers sent."""
+
+    def __init__(self) -> None:
+        self._samples: list[Sample] = []
+
+    def add(self, sample: Sample) -> None:
+        """Keeps one."""
+        self._samples.append(sample)
+
+    def clear(self) -> None:
+        """Forgets all."""
+        self._samples.clear()
+
+    def take(self) -> list[tuple[Any, ...]]:
+        """Returns all of them as plain values for a message, and forgets them."""
+        taken, self._samples = self._samples, []
+        return [astuple(sample) for sample in taken]
+
+    def receive(self, message: Sequence[Sequence[Any]]) -> None:
+        """Keeps those of a message."""
+        self._samples.extend(Sample(*values) for values in message)
+
+    def read(self) -> Calls:
+        """Returns all so far."""
+        return Calls.of(self._samples)

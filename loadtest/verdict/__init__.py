@@ -1,0 +1,1 @@
+"""What a load test says: figures, targets, pictures, the report. No load is made here."""

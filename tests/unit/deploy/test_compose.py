@@ -71,7 +71,7 @@ def test_our_containers_can_change_nothing(name: str) -> None:
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert "user" not in service  # the image's
-    assert not service.get("volumes")
+    assert service.get("volumes", []) == (["report:/report"] if name == "locust-master" else [])
     assert service["init"] is True  # serve.py is no init: it reaps no orphans
 
 
@@ -129,6 +129,20 @@ def test_commands_of_triton_are_those_of_serve(monkeypatch: pytest.MonkeyPatch) 
     assert default.replace('"', "") == f"[{', '.join(command)}]"
     args = parse_serve(command, monkeypatch=monkeypatch)
     assert (args.host, args.grpc_port, args.admin_key_file) == ("0.0.0.0", 8001, None)
+
+
+@pytest.mark.parametrize("name", ["locust-master", "locust-worker"])
+def test_load_test_calls_triton_where_it_listens(name: str) -> None:
+    service = STACK["services"][name]
+    program, *options = service["command"]
+    assert (program, service["depends_on"].keys()) == ("locust", set(TRITONS))
+    given = dict(option.removeprefix("--").partition("=")[::2] for option in options)
+    assert (ROOT / given["locustfile"]).is_file()
+    assert given["host"] == "triton:8001"
+    if name == "locust-worker":
+        assert given["master-host"] == "locust-master"
+    else:  # its own default is the container alone
+        assert given["master-bind-host"] == given["web-host"] == "0.0.0.0"
 
 
 @pytest.mark.parametrize("name", TRITONS)

@@ -8,7 +8,7 @@ CHECKPOINT := model_repository/emotion/1/checkpoint
 PIP_INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prepare demo serve test test-long bench-client check format clean
+.PHONY: help setup prepare demo serve test test-long bench-client loadtest capacity check format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,12 @@ test-long: $(INSTALLED) $(CHECKPOINT)/config.json  ## the long proofs that make 
 
 bench-client: $(INSTALLED) $(CHECKPOINT)/config.json  ## texts a second of the client, against its targets
 	$(BIN)/python loadtest/client_rate.py
+
+loadtest: $(INSTALLED) $(CHECKPOINT)/config.json  ## 30 s of load against loadtest/targets.toml: verdict, report
+	$(BIN)/python loadtest/run.py
+
+capacity: $(INSTALLED) $(CHECKPOINT)/config.json  ## the highest rate that holds p99 under 500 ms, and its picture
+	$(BIN)/python loadtest/capacity.py
 
 check: $(INSTALLED)  ## lint, format, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

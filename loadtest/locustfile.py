@@ -1,9 +1,9 @@
 """Load tests of the emotion classifier, for Locust: `locust -f loadtest/locustfile.py --help`.
 
-Every way of running Locust works: with its web page, `--headless`, and as `--master` with `--worker`s.
-`TextUser` runs where no class is named. Each run ends with a verdict: a table, report.html and
-report.json in --report, and, headless, the exit code: 0 targets met, or stopped by Ctrl-C; 1 a target
-missed; 2 wrong usage, no server, or a load that the generator cannot make.
+Every way of running Locust works: with its web page, `--headless`, and as `--master` with
+`--worker`s. `TextUser` runs where no class is named. Each run ends with a verdict: a table,
+report.html and report.json in --report, and, headless, the exit code: 0 targets met, or stopped by
+Ctrl-C; 1 a target missed; 2 wrong usage, no server, or a load that the generator cannot make.
 """
 
 # ruff: noqa: E402, I001, since Locust must be first: it patches what the others import
@@ -155,13 +155,17 @@ class LoadTest:
         self.reports.clear()
         self.start_s = now_s()
         self.process, self.server = ProcessLook(), ServerLook(session.triton)
-        self.watches = [Watch(self.process)] if self.is_worker else [
-            Watch(self.process),
-            Watch(self.server),
-        ]
+        self.watches = (
+            [Watch(self.process)]
+            if self.is_worker
+            else [
+                Watch(self.process),
+                Watch(self.server),
+            ]
+        )
         for watch in self.watches:
             watch.start()
-        if self.options.headless and not self.is_worker:
+        if self.options.headless and not self.is_worker and not self.options.quiet:
             self.progress = gevent.spawn(self.report_progress)
 
     def report_progress(self) -> None:
@@ -229,7 +233,8 @@ class LoadTest:
             (folder / "report.html").write_text(build_page(run), encoding="utf-8")
         except OSError as error:
             complain(f"cannot write the report: {error}")
-        print(*format_run(run), f"report: {folder / 'report.html'} (and .json)", sep="\n")
+        if not self.options.quiet:
+            print(*format_run(run), f"report: {folder / 'report.html'} (and .json)", sep="\n")
         if self.environment.process_exit_code is None:
             code = UNUSABLE if run.problem else MISSED if not run.is_met else 0
             self.environment.process_exit_code = code

@@ -8,30 +8,34 @@
   run.py --call batch             calls of 32 texts by predict_many
 
 It runs Locust with loadtest/locustfile.py, headless; every other option is Locust's or that file's:
-`locust -f loadtest/locustfile.py --help` lists them. Report and figures go to loadtest/reports. Exit
-code: 0 targets met, or stopped by Ctrl-C; 1 a target missed, or the server died; 2 wrong usage, no
-server, or a load that this machine cannot make.
+`locust -f loadtest/locustfile.py --help` lists them. Report and figures go to loadtest/reports.
+Exit code: 0 targets met, or stopped by Ctrl-C; 1 a target missed; 2 wrong usage, no server, or a
+load that this machine cannot make.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import subprocess
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from emotion_client.command.interruption import Interruption
 
-FOLDER = Path(__file__).resolve().parent
 # What starts Triton is no installed package; the commands beside it find it by their own folder.
-sys.path.append(str(FOLDER.parent / "scripts"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
 
 from healthcheck import parse_url
 from serving.address import Address
 from serving.start_error import StartError
 from serving.triton_server import REPOSITORY, TritonServer
+from traffic.arrivals import divide
 
+FOLDER = Path(__file__).resolve().parent
+MAX_RATE = 1_000_000
 DEFAULT_USERS, DEFAULT_SECONDS = 16, 30
 CALLS = {"text": "Text", "batch": "Batch", "raw": "RawText"}
 STOP_TIMEOUT_S = 30.0
@@ -43,8 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     interruption = Interruption()
     interruption.install()
     try:
-        with open_server(args.url) as server:
-            url = args.url or server.address.url
+        with open_server(args.url) as url:
             return run_locust([*build_options(args, url=url), *others])
     except KeyboardInterrupt:
         interruption.ignore()  # one more is no news
@@ -75,12 +78,16 @@ def parse_args(argv: list[str] | None = None) -> tuple[argparse.Namespace, list[
     )
     load.add_argument(
         "--rate",
-        type=parse_count,
+        type=parse_rate,
         metavar="CALLS",
         help="open loop: calls a second, whether or not earlier ones are answered",
     )
     parser.add_argument(
-        "--seconds", type=parse_count, default=DEFAULT_SECONDS, metavar="NUMBER", help="(%(default)s)"
+        "--seconds",
+        type=parse_count,
+        default=DEFAULT_SECONDS,
+        metavar="NUMBER",
+        help="(%(default)s)",
     )
     parser.add_argument(
         "--call",
@@ -91,8 +98,8 @@ def parse_args(argv: list[str] | None = None) -> tuple[argparse.Namespace, list[
     parser.add_argument(
         "--targets",
         metavar="FILE",
-        help="what must be shown (closed loop: loadtest/targets.toml; open loop: nine tenths of the "
-        "rate, and not more than a call of a thousand failed)",
+        help="what must be shown (closed loop: loadtest/targets.toml; open loop: nine tenths of "
+        "the rate, and not more than a call of a thousand failed)",
     )
     return parser.parse_known_args(argv)
 
@@ -104,11 +111,25 @@ def parse_count(text: str) -> int:
     return int(text)
 
 
+def parse_rate(text: str) -> float:
+    """Returns the rate that the text says, calls a second."""
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not 0 < rate <= MAX_RATE:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0, at most {MAX_RATE}")
+    return rate
+
+
 def build_options(args: argparse.Namespace, *, url: str) -> list[str]:
     """Returns Locust's options for this command's."""
-    users, kind = (args.rate, "Arrivals") if args.rate else (args.users, "User")
+    users, options = args.users, [f"{CALLS[args.call]}User"]
+    if args.rate:
+        users, arrivals_per_user = divide(args.rate)
+        options = [f"{CALLS[args.call]}Arrivals", f"--arrivals-per-user={arrivals_per_user:g}"]
     return [
-        CALLS[args.call] + kind,
+        *options,
         f"--host={url}",
         f"--users={users}",
         f"--spawn-rate={users}",
@@ -126,13 +147,20 @@ def build_targets(args: argparse.Namespace) -> list[str]:
     return [f"--targets={FOLDER / 'targets.toml'}"]
 
 
-def open_server(url: str | None) -> AbstractContextManager[TritonServer | None]:
-    """Returns a server to start, or nothing where one runs."""
+@contextmanager
+def open_server(url: str | None) -> Iterator[str]:
+    """Yields the address of the server to load, started here unless there is one.
+
+    Raises:
+        StartError: it cannot be started.
+    """
     if url is not None:
-        return nullcontext()
+        yield url
+        return
     say("starting Triton on free ports of 127.0.0.1")
     address = Address(http_port=0, grpc_port=0, metrics_port=0)
-    return TritonServer(REPOSITORY, address=address, report=say)
+    with TritonServer(REPOSITORY, address=address, report=say) as server:
+        yield server.address.url
 
 
 def run_locust(options: list[str]) -> int:

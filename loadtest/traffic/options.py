@@ -82,6 +82,9 @@ def _add_verdict(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--targets", type=_parse_targets, default="", metavar="FILE", help="TOML file of targets"
     )
+    group.add_argument(
+        "--quiet", action="store_true", help="print nothing but errors; the report has it all"
+    )
     for name in NAMES:
         group.add_argument(
             f"--{name.replace('_', '-')}",

@@ -51,9 +51,13 @@ class Calls:
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> Calls:
         """Returns the columns of these samples."""
-        columns = list(zip(*map(astuple, samples), strict=True)) or [()] * 5
-        kinds = (np.float64, np.float64, np.float64, np.int64, np.str_)
-        return cls(*(np.array(each, kind) for each, kind in zip(columns, kinds, strict=True)))
+        return cls(
+            due_s=np.array([sample.due_s for sample in samples], np.float64),
+            late_s=np.array([sample.late_s for sample in samples], np.float64),
+            latency_s=np.array([sample.latency_s for sample in samples], np.float64),
+            num_texts=np.array([sample.num_texts for sample in samples], np.int64),
+            failures=np.array([sample.failure for sample in samples], np.str_),
+        )
 
     @property
     def end_s(self) -> NDArray[np.float64]:
@@ -63,12 +67,17 @@ class Calls:
     @property
     def is_answered(self) -> NDArray[np.bool_]:
         """Whether each was answered: (num_calls,) bool."""
-        return self.failures == ""
+        return np.asarray(self.failures == "", np.bool_)
 
     def choose(self, is_chosen: NDArray[np.bool_]) -> Calls:
         """Returns some of them; `is_chosen` is (num_calls,) bool."""
-        columns = (self.due_s, self.late_s, self.latency_s, self.num_texts, self.failures)
-        return Calls(*(column[is_chosen] for column in columns))
+        return Calls(
+            self.due_s[is_chosen],
+            self.late_s[is_chosen],
+            self.latency_s[is_chosen],
+            self.num_texts[is_chosen],
+            self.failures[is_chosen],
+        )
 
 
 class Samples:

@@ -1,11 +1,12 @@
-"""The users. A user of a closed loop calls again when it has its answer; one of an open loop stands
-for calls that come whether or not the earlier ones were answered, so a server that stalls cannot hide.
+"""The users.
+
+A user of a closed loop calls again when it has its answer; one of an open loop stands for calls
+that come whether or not earlier ones were answered, so that a server that stalls cannot hide.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 
 import gevent
 from gevent.event import Event
@@ -35,9 +36,8 @@ class EmotionUser(User):
         """Texts of one call."""
         return 1
 
-    @property
-    def ask(self) -> Callable[[], int]:
-        """What makes one call."""
+    def ask(self) -> int:
+        """Makes one call; returns how many texts were answered."""
         raise NotImplementedError
 
     def call(self, due_s: float) -> None:
@@ -51,9 +51,9 @@ class Text(EmotionUser):
     abstract = True
     what = "text"
 
-    @property
-    def ask(self) -> Callable[[], int]:
-        return self.session.ask_text
+    def ask(self) -> int:
+        """Makes one call."""
+        return self.session.ask_text()
 
 
 class Batch(EmotionUser):
@@ -62,12 +62,13 @@ class Batch(EmotionUser):
     abstract = True
     what = "batch"
 
-    @property
-    def ask(self) -> Callable[[], int]:
-        return self.session.ask_batch
+    def ask(self) -> int:
+        """Makes one call."""
+        return self.session.ask_batch()
 
     @property
     def num_texts(self) -> int:
+        """Texts of one call."""
         return self.session.batch_rows
 
 
@@ -77,9 +78,9 @@ class RawText(EmotionUser):
     abstract = True
     what = "raw text"
 
-    @property
-    def ask(self) -> Callable[[], int]:
-        return self.session.ask_raw_text
+    def ask(self) -> int:
+        """Makes one call."""
+        return self.session.ask_raw_text()
 
 
 class ClosedLoop(EmotionUser):
@@ -102,7 +103,9 @@ class OpenLoop(EmotionUser):
         """Draws nothing yet: the first call is a random while away, as every other."""
         options = self.environment.parsed_options
         self.arrivals = Arrivals(
-            rate_per_s=options.arrivals_per_user, start_s=now_s(), rng=random.Random()  # noqa: S311
+            rate_per_s=options.arrivals_per_user,
+            start_s=now_s(),
+            rng=random.Random(),  # noqa: S311
         )
         self.calls = Group()
 

@@ -48,6 +48,7 @@ class ServerLook:
         self.polls: list[Poll] = []
 
     def __call__(self) -> None:
+        """Looks once."""
         before_s = now_s()
         try:
             load = read_load(self._triton)
@@ -65,6 +66,7 @@ class ProcessLook:
         self.cpu_shares: list[float] = []
 
     def __call__(self) -> None:
+        """Looks once."""
         moment = (now_s(), self._read())
         seconds = moment[0] - self._last[0]
         if seconds > INTERVAL_S / 2:

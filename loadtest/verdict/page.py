@@ -17,7 +17,12 @@ FOLDER = Path(__file__).parent
 def build_page(run: Run) -> str:
     """Returns the page of a run."""
     targets = [
-        (words, f"{each.limit * factor:,g} {unit}", f"{each.measured * factor:,.4g} {unit}", each.is_met)
+        (
+            words,
+            f"{each.limit * factor:,g} {unit}",
+            f"{each.measured * factor:,.4g} {unit}",
+            each.is_met,
+        )
         for each in run.judgements
         for words, factor, unit in [WORDS[each.name]]
     ]

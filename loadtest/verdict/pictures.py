@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -13,7 +14,7 @@ from verdict.run import Run
 
 WIDTH, HEIGHT = 9.0, 2.6
 BLUE, ORANGE, RED, GRAY = "#2563a8", "#d97706", "#c02626", "#6b7280"
-STYLE = {
+STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 9,
     "axes.spines.top": False,
@@ -44,7 +45,7 @@ def to_svg(figure: Figure) -> str:
     return svg[svg.index("<svg") :]
 
 
-def _draw(run: Run, draw) -> str:  # type: ignore[no-untyped-def]
+def _draw(run: Run, draw: Callable[[Axes, Run], None]) -> str:
     figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
     axes = figure.subplots()
     draw(axes, run)

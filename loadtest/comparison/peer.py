@@ -50,6 +50,7 @@ class Place:
         grpc_port: gRPC, for a server that has it.
         repository: the model repository that is compared.
         dtype: what our own server computes in, as "bfloat16".
+        num_workers: model processes that suit this machine, for a server that can have several.
         scratch: an empty folder, which is removed with the server.
     """
 
@@ -58,6 +59,7 @@ class Place:
     grpc_port: int
     repository: Path
     dtype: str
+    num_workers: int
     scratch: Path
 
 
@@ -74,6 +76,7 @@ def build_command(peer: Peer, *, place: Place) -> list[str]:
         "repository": place.repository,
         "checkpoint": find_checkpoint(place.repository),
         "dtype": place.dtype,
+        "num_workers": place.num_workers,
         "scratch": place.scratch,
     }
     return [part.format_map(values) for part in peer.command]

@@ -16,7 +16,7 @@ _SERVE = (
 _OPTIONS = ("--port={port}", "--checkpoint={checkpoint}")
 _EXAMPLE = ("{python}", "{folder}/server_example.py", *_OPTIONS)
 _TUNED = ("{python}", "{folder}/server_tuned.py", *_OPTIONS, "--dtype={dtype}")
-_TUNED_WORKERS = (*_TUNED, "--workers=1")
+_TUNED_WORKERS = (*_TUNED, "--workers={num_workers}")
 _MOSEC = ("--address=127.0.0.1", "--timeout=30000")  # ms; its 3 s end requests of a slow machine
 _INFINITY = (
     "{bin}/infinity_emb",

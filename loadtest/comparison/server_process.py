@@ -36,6 +36,7 @@ class ServerProcess:
         python: the interpreter that it runs on.
         repository: the model repository that is compared.
         dtype: what it is to compute in, where it can be told.
+        num_workers: model processes, where it can have several.
 
     Attributes:
         place: where it listens; inside the context.
@@ -43,9 +44,11 @@ class ServerProcess:
 
     place: Place
 
-    def __init__(self, peer: Peer, *, python: Path, repository: Path, dtype: str) -> None:
+    def __init__(
+        self, peer: Peer, *, python: Path, repository: Path, dtype: str, num_workers: int
+    ) -> None:
         self._peer, self._python, self._repository = peer, python, repository
-        self._dtype = dtype
+        self._dtype, self._num_workers = dtype, num_workers
         self._process: subprocess.Popen[bytes] | None = None
         self._stop_signal = choose_stop_signal()
 
@@ -54,7 +57,13 @@ class ServerProcess:
         scratch.mkdir(mode=0o700)
         port, grpc_port = find_free_ports(2)
         self.place = Place(
-            self._python, port, grpc_port, self._repository, self._dtype, scratch=scratch
+            python=self._python,
+            port=port,
+            grpc_port=grpc_port,
+            repository=self._repository,
+            dtype=self._dtype,
+            num_workers=self._num_workers,
+            scratch=scratch,
         )
         try:
             self._start()

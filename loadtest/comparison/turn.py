@@ -27,8 +27,13 @@ def run_lap(peer: Peer, *, python: Path, job: Job) -> Lap:
         PeerError: it cannot be started, or does not answer.
         TimeoutError: the last answers did not come.
     """
-    server = ServerProcess(peer, python=python, repository=job.repository, dtype=job.dtype)
-    with server:
+    with ServerProcess(
+        peer,
+        python=python,
+        repository=job.repository,
+        dtype=job.dtype,
+        num_workers=job.num_workers,
+    ) as server:
         return asyncio.run(measure(peer, server=server, job=job))
 
 

@@ -4,8 +4,9 @@
 The same weights, the same texts in the same order, the same load: 64 callers, each of which asks
 for one text, waits for its answer and asks again. Each server has its turn alone: it starts, its
 answers are checked against plain transformers in float32, the callers warm it up, and go on while
-it is measured. Each round takes the servers in another order, so that what else the machine does
-hits all alike.
+it is measured. A measurement during which other processes were at work is repeated, twice at most,
+and the quietest one counts. Each round takes the servers in another order, so that what else the
+machine does hits all alike.
 
 "tuned" is a server at its best documented setting, "example" as its own example stands; both stand
 in loadtest/peers, and docs/comparison.md says what they are. Each has a virtual environment of its
@@ -222,7 +223,7 @@ def run_rounds(
 ) -> list[Outcome]:
     """Gives every server its turn in every round; one that failed has no more."""
     errors: dict[str, str] = {}
-    pythons = {peer.key: find_python(peer, index=args.torch_index, errors=errors) for peer in peers}
+    pythons = find_pythons(peers, index=args.torch_index, errors=errors)
     laps: dict[str, list[Lap]] = {peer.key: [] for peer in peers}
     gc.collect()
     gc.freeze()  # what is loaded by now is not for the collector to walk again under load
@@ -249,16 +250,27 @@ def rotate_peers(peers: Sequence[Peer], *, round_number: int, num_rounds: int) -
     return [by_key[key] for key in rotate(list(by_key), round_number=offset)]
 
 
-def find_python(peer: Peer, *, index: str | None, errors: dict[str, str]) -> Path:
-    """Returns the interpreter that a server runs on; where there is none, notes why."""
-    if peer.folder is None:
-        return Path(sys.executable)
-    try:
-        return make_venv(peer.folder, index=index, report=say)
-    except PeerError as error:
-        errors[peer.key] = str(error)
-        say(f"{describe(peer)}: {error}")
-        return Path()
+def find_pythons(
+    peers: Sequence[Peer], *, index: str | None, errors: dict[str, str]
+) -> dict[str, Path]:
+    """Returns the interpreter that each server runs on; where there is none, notes why.
+
+    Args:
+        peers: the servers.
+        index: a source of packages beside PyPI.
+        errors: gets, by key, why a server cannot be installed.
+    """
+    pythons = {}
+    for folder in {peer.folder: None for peer in peers}:
+        own = [peer.key for peer in peers if peer.folder == folder]
+        try:
+            python = make_venv(folder, index=index, report=say) if folder else Path(sys.executable)
+        except PeerError as error:
+            errors.update(dict.fromkeys(own, str(error)))
+            say(f"{folder}: {error}")
+        else:
+            pythons.update(dict.fromkeys(own, python))
+    return pythons
 
 
 def say(line: str) -> None:

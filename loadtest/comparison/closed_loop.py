@@ -22,12 +22,14 @@ class Load:
         latencies_s: of every answer that came in it.
         server_cpu_s: processor seconds of the server.
         caller_cpu_s: processor seconds of this process, which calls.
+        machine_cpu_s: processor seconds of everything on the machine, those of others included.
     """
 
     wall_s: float
     latencies_s: tuple[float, ...]
     server_cpu_s: float
     caller_cpu_s: float
+    machine_cpu_s: float
 
 
 class ClosedLoop:
@@ -51,6 +53,7 @@ class ClosedLoop:
         warm_up_s: float,
         seconds: float,
         measure_cpu_s: Callable[[], float],
+        measure_machine_cpu_s: Callable[[], float],
         drain_s: float,
     ) -> Load:
         """Runs the load; the callers do not pause between warm-up and measurement.
@@ -59,6 +62,7 @@ class ClosedLoop:
             warm_up_s: seconds before the measurement.
             seconds: of the measurement.
             measure_cpu_s: tells the processor seconds that the server has used so far.
+            measure_machine_cpu_s: tells those of everything on the machine.
             drain_s: seconds within which the last answers come.
 
         Raises:
@@ -70,6 +74,7 @@ class ClosedLoop:
             await _watch(callers, seconds=warm_up_s)
             self._latencies_s.clear()
             start_s, cpu_s, own_cpu_s = perf_counter(), measure_cpu_s(), process_time()
+            machine_cpu_s = measure_machine_cpu_s()
             await _watch(callers, seconds=seconds)
             latencies_s = tuple(self._latencies_s)
             load = Load(
@@ -77,6 +82,7 @@ class ClosedLoop:
                 latencies_s=latencies_s,
                 server_cpu_s=measure_cpu_s() - cpu_s,
                 caller_cpu_s=process_time() - own_cpu_s,
+                machine_cpu_s=measure_machine_cpu_s() - machine_cpu_s,
             )
             self._is_over = True
             await asyncio.wait_for(asyncio.gather(*callers), drain_s)

@@ -12,6 +12,8 @@ from comparison.closed_loop import Load
 from comparison.peer import Peer
 
 MIB = 2**20
+# Cores; above this others were at work, and the figures are not the server's own.
+MAX_OTHERS_CPU = 0.1
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Figures:
         server_cpu_s_per_1000: processor seconds of the server's processes for a thousand texts.
         caller_cpu_s_per_1000: those of the process that calls.
         caller_share: share of one core that the calling process used, 0 to 1 and a bit more.
+        others_cpu: cores that other processes kept busy meanwhile, in the worst lap.
         memory_mib: the most at the end of a lap, as PSS.
         num_wrong: answers to the checked texts that are not the model's, in the worst lap.
     """
@@ -74,6 +77,7 @@ class Figures:
     server_cpu_s_per_1000: float
     caller_cpu_s_per_1000: float
     caller_share: float
+    others_cpu: float
     memory_mib: float
     num_wrong: int
 
@@ -130,9 +134,16 @@ def summarize(laps: Sequence[Lap]) -> Figures:
         server_cpu_s_per_1000=sum(load.server_cpu_s for load in loads) / num_thousands,
         caller_cpu_s_per_1000=caller_cpu_s / num_thousands,
         caller_share=caller_cpu_s / sum(load.wall_s for load in loads),
+        others_cpu=max(map(measure_others, loads)),
         memory_mib=max(lap.memory_bytes for lap in laps) / MIB,
         num_wrong=max(lap.num_wrong for lap in laps),
     )
+
+
+def measure_others(load: Load) -> float:
+    """Returns how many cores other processes kept busy during a load."""
+    others_s = load.machine_cpu_s - load.server_cpu_s - load.caller_cpu_s
+    return max(0.0, others_s / load.wall_s)
 
 
 def compare(own: Outcome | None, other: Outcome) -> Ratio | None:

@@ -22,6 +22,13 @@ def measure_memory_bytes(pid: int) -> int:
     return int(_sum(pid, lambda process: process.memory_full_info().pss))
 
 
+def measure_machine_cpu_s() -> float:
+    """Returns the processor seconds of the whole machine, a hypervisor's theft included."""
+    times = psutil.cpu_times()
+    busy_s = times.user + times.nice + times.system + times.irq + times.softirq + times.steal
+    return float(busy_s)
+
+
 def list_tree(pid: int) -> list[psutil.Process]:
     """Returns a process and its descendants; none if it is gone."""
     try:

@@ -6,7 +6,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from comparison.figures import Figures, Outcome, Ratio, Verdict, compare, find, summarize
+from comparison.figures import (
+    MAX_OTHERS_CPU,
+    Figures,
+    Outcome,
+    Ratio,
+    Verdict,
+    compare,
+    find,
+    summarize,
+)
 from comparison.peer import Peer
 from comparison.peers import OURS, OURS_TEXT
 
@@ -123,6 +132,11 @@ def _list_remarks(outcomes: Sequence[Outcome], *, num_checked: int) -> list[str]
         if figures.num_wrong:
             remarks.append(
                 f"  WRONG: {name}: {figures.num_wrong} of {num_checked} answers are not the model's"
+            )
+        if figures.others_cpu > MAX_OTHERS_CPU:
+            remarks.append(
+                f"  {name}: other processes kept {figures.others_cpu:.1f} cores busy meanwhile; "
+                "measure again in a quiet hour"
             )
         if figures.caller_share > BUSY_CALLER_SHARE:
             remarks.append(

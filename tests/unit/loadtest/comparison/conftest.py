@@ -23,7 +23,13 @@ def build_peer(key: str = "fake", *options: str, form: Form = "tuned") -> Peer:
 
 def build_lap(rate: float, *, num_wrong: int = 0, latency_s: float = 0.5) -> Lap:
     """A lap of ten seconds."""
-    load = Load(10.0, (latency_s,) * int(10 * rate), server_cpu_s=15.0, caller_cpu_s=1.0)
+    load = Load(
+        wall_s=10.0,
+        latencies_s=(latency_s,) * int(10 * rate),
+        server_cpu_s=15.0,
+        caller_cpu_s=1.0,
+        machine_cpu_s=16.5,
+    )
     return Lap(load, memory_bytes=512 * 2**20, num_wrong=num_wrong)
 
 

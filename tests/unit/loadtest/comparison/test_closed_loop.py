@@ -31,11 +31,15 @@ class Server:
 
 
 def run(server: Server, *, seconds: float = 0.2, drain_s: float = 5.0) -> Load:
-    cpu_s = iter([3.0, 5.0])
+    cpu_s, machine_cpu_s = iter([3.0, 5.0]), iter([10.0, 13.0])
     loop = ClosedLoop(server.ask, texts=TEXTS, num_callers=4)
     return asyncio.run(
         loop.run(
-            warm_up_s=0.05, seconds=seconds, measure_cpu_s=lambda: next(cpu_s), drain_s=drain_s
+            warm_up_s=0.05,
+            seconds=seconds,
+            measure_cpu_s=lambda: next(cpu_s),
+            measure_machine_cpu_s=lambda: next(machine_cpu_s),
+            drain_s=drain_s,
         )
     )
 
@@ -47,7 +51,7 @@ def test_callers_ask_in_order_and_all_at_a_time() -> None:
     assert server.most_inside == 4
     assert server.num_inside == 0
     assert load.wall_s >= 0.2
-    assert load.server_cpu_s == 2.0
+    assert (load.server_cpu_s, load.machine_cpu_s) == (2.0, 3.0)
 
 
 def test_answers_outside_the_measurement_do_not_count() -> None:

@@ -19,6 +19,7 @@ def test_summarize_rate_is_the_median_and_the_rest_is_of_all(
     assert figures.server_cpu_s_per_1000 == pytest.approx(45 / 6)
     assert figures.caller_cpu_s_per_1000 == pytest.approx(3 / 6)
     assert figures.caller_share == pytest.approx(0.1)
+    assert figures.others_cpu == pytest.approx(0.05)
     assert (figures.memory_mib, figures.num_wrong) == (512, 3)
 
 

@@ -33,10 +33,12 @@ def test_table_has_a_line_for_each_server_measured_or_not(outcomes: list[Outcome
     assert len(HEAD) == 8
 
 
-def test_table_names_wrong_answers_and_a_busy_caller(
+def test_table_names_wrong_answers_a_busy_caller_and_company(
     make_peer: Callable[..., Peer], make_lap: Callable[..., Lap]
 ) -> None:
-    busy = Lap(Load(1.0, (0.1,), server_cpu_s=1.0, caller_cpu_s=0.97), 1, num_wrong=0)
+    busy = Lap(
+        Load(1.0, (0.1,), server_cpu_s=0.5, caller_cpu_s=0.97, machine_cpu_s=1.97), 1, num_wrong=0
+    )
     outcomes = [
         Outcome(make_peer("a"), (make_lap(100, num_wrong=7),)),
         Outcome(make_peer("b"), (busy,)),
@@ -44,6 +46,7 @@ def test_table_names_wrong_answers_and_a_busy_caller(
     table = format_table(outcomes, num_checked=64)
     assert "WRONG: A, tuned: 7 of 64 answers are not the model's" in table
     assert "B, tuned: the calling process used 97% of a core" in table
+    assert "B, tuned: other processes kept 0.5 cores busy meanwhile" in table
 
 
 def test_verdict_says_what_was_wanted(outcomes: list[Outcome]) -> None:

@@ -235,7 +235,7 @@ def run_rounds(
             try:
                 lap = run_lap(peer, python=pythons[peer.key], job=job)
             except (PeerError, TimeoutError) as error:
-                errors[peer.key] = str(error) or "its last answers did not come"
+                errors[peer.key] = str(error)
                 say(f"{describe(peer)}: {errors[peer.key]}")
             else:
                 laps[peer.key].append(lap)

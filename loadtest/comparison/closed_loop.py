@@ -85,12 +85,10 @@ class ClosedLoop:
                 machine_cpu_s=measure_machine_cpu_s() - machine_cpu_s,
             )
             self._is_over = True
-            await asyncio.wait_for(asyncio.gather(*callers), drain_s)
+            await _drain(callers, seconds=drain_s)
             return load
         finally:
-            for caller in callers:
-                caller.cancel()
-            await asyncio.gather(*callers, return_exceptions=True)
+            await _stop(callers)
 
     async def _call(self) -> None:
         while not self._is_over:
@@ -104,3 +102,20 @@ async def _watch(callers: Sequence[asyncio.Task[None]], *, seconds: float) -> No
     done, _ = await asyncio.wait(callers, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
     for caller in done:
         caller.result()  # raises; a caller that goes on for ever is done only when it failed
+
+
+async def _drain(callers: Sequence[asyncio.Task[None]], *, seconds: float) -> None:
+    done, waiting = await asyncio.wait(callers, timeout=seconds)
+    if waiting:
+        raise TimeoutError(f"{len(waiting)} last answers did not come within {seconds:g} s")
+    for caller in done:
+        caller.result()
+
+
+async def _stop(callers: Sequence[asyncio.Task[None]]) -> None:
+    for caller in callers:
+        caller.cancel()
+    await asyncio.wait(callers)
+    for caller in callers:
+        if not caller.cancelled():
+            caller.exception()  # the first failure was raised; asyncio would print the others

@@ -110,8 +110,8 @@ def make_mix(model: LocalModel, *, seed: int) -> Mix:
 def choose_compute() -> tuple[str, int]:
     """Returns what ours computes in, and how many model processes suit the machine.
 
-    One a core, with one thread each, is what LitServe's documentation advises for a CPU; on two
-    cores it is 10 % faster than one process with two threads (2026-11). A GPU is for one.
+    One a core, with one thread each, is what LitServe's documentation advises for a CPU. A GPU is
+    for one.
     """
     import torch
     from emotion_engine.classifier import choose_dtype

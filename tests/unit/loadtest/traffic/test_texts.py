@@ -97,14 +97,15 @@ def test_make_texts_without_verses_is_an_error(
         make_texts(info, seed=1)
 
 
-def test_make_texts_of_verses_that_give_no_lyrics_is_an_error(
+def test_make_texts_of_verses_that_give_no_lyrics_is_an_error_where_lyrics_are_known(
     info: ServerInfo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    verse = write(tmp_path, b"").with_suffix(".jsonl")
+    verse = tmp_path / "verses.jsonl"
     verse.write_text(json.dumps({"text": " ".join(["la"] * 60), "label": "joy"}), encoding="utf-8")
     monkeypatch.setattr(module, "VERSES", verse)
     with pytest.raises(MixError, match="with this server's tokenizer"):
         make_texts(info, seed=1)
+    assert len(make_texts(replace(info, max_length=512), seed=1)) == NUM_LYRICS
 
 
 def test_count_has_special_tokens_and_no_limit(info: ServerInfo) -> None:

@@ -52,8 +52,9 @@ def test_run_of_a_late_generator_has_no_verdict(targets: Targets) -> None:
 
 def test_run_is_not_late_where_only_its_warm_up_was() -> None:
     samples = build_samples()
-    late = [Sample(sample.due_s, 5.0, 5.25, 1) for sample in samples[:32]]
-    assert build_run([*late, *samples[32:]]).lateness is None
+    late = [Sample(sample.due_s, 5.0, 5.25, 1) for sample in samples[:80]]
+    assert build_run([*late, *samples[80:]], warm_up_s=5.0).lateness is None
+    assert build_run([*late, *samples[80:]], warm_up_s=0.0).lateness is not None
 
 
 def test_run_of_a_saturated_generator_may_still_pass() -> None:

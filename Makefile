@@ -8,7 +8,7 @@ CHECKPOINT := model_repository/emotion/1/checkpoint
 PIP_INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prepare demo serve test test-long bench-client loadtest capacity check format clean
+.PHONY: help setup prepare demo serve test test-long bench-client loadtest capacity compare check format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,12 +48,15 @@ loadtest: $(INSTALLED) $(CHECKPOINT)/config.json  ## 30 s of load against loadte
 capacity: $(INSTALLED) $(CHECKPOINT)/config.json  ## the highest rate that holds p99 under 500 ms, and its picture
 	$(BIN)/python loadtest/capacity.py
 
+compare: $(INSTALLED) $(CHECKPOINT)/config.json  ## rate, latency, CPU and memory beside LitServe, mosec, infinity, FastAPI
+	$(BIN)/python loadtest/compare.py $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
+
 check: $(INSTALLED)  ## lint, format, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 format: $(INSTALLED)  ## mend what ruff can mend
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-clean:  ## remove .venv, the prepared checkpoint and caches
-	rm -rf .venv $(CHECKPOINT) $(dir $(CHECKPOINT)).checkpoint-* *.egg-info .mypy_cache .pytest_cache .ruff_cache
+clean:  ## remove the virtual environments, the prepared checkpoint and caches
+	rm -rf .venv .venv-peers $(CHECKPOINT) $(dir $(CHECKPOINT)).checkpoint-* *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

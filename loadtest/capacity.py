@@ -24,7 +24,7 @@ from typing import Any
 
 from emotion_client.command.interruption import Interruption
 from healthcheck import parse_url
-from run import FOLDER, open_server, parse_count, parse_rate, run_locust, say
+from run import FOLDER, MAX_SPAWN_RATE, open_server, parse_count, parse_rate, run_locust, say
 from serving.start_error import StartError
 from traffic.arrivals import divide
 from verdict.capacity_page import Capacity, build_json, build_page, draw_png, format_steps
@@ -172,7 +172,7 @@ class Bench:
                 *options,
                 f"--host={self._url}",
                 f"--users={users}",
-                f"--spawn-rate={users}",
+                f"--spawn-rate={min(users, MAX_SPAWN_RATE)}",
                 f"--run-time={seconds}s",
                 f"--report={self._scratch}",
                 "--quiet",

@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import os
 import random
 import sys
 import time
@@ -39,6 +38,7 @@ from pathlib import Path
 from emotion_client import EmotionClient, EmotionError, Overloaded, ServerError, ServerInfo
 from emotion_client.bulk import ROWS_PER_REQUEST
 from emotion_client.command.interruption import Interruption
+from output_file import find_problem
 from rate_report import build_json, describe_mix, format_table, format_verdict
 from rates import Lap, Result, Target, Verdict, judge, rotate, summarize
 from server_load import read_load
@@ -157,17 +157,6 @@ def parse_count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10_000_000:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 to 10000000")
     return int(text)
-
-
-def find_problem(path: Path) -> str | None:
-    """Returns why a file cannot be written, before all is measured for nothing; None if it can."""
-    if path.is_dir():
-        return "is a folder; name a file"
-    if not path.parent.is_dir():
-        return "its folder does not exist; make it first"
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        return "cannot be written; name another file"
-    return None
 
 
 @contextmanager

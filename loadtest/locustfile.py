@@ -95,6 +95,8 @@ class LoadTest:
         self.options = environment.parsed_options
         self.is_worker = isinstance(environment.runner, WorkerRunner)
         self.is_judged = False
+        self.process = ProcessLook()
+        self.watches: list[Watch] = []
         self.reports: dict[str, list[float]] = {}  # worker to the processor time of its looks
         environment.is_over = Event()
         environment.session = None
@@ -235,6 +237,8 @@ class LoadTest:
             complain(f"cannot write the report: {error}")
         if not self.options.quiet:
             print(*format_run(run), f"report: {folder / 'report.html'} (and .json)", sep="\n")
+        if run.problem:
+            complain(run.problem)
         if self.environment.process_exit_code is None:
             code = UNUSABLE if run.problem else MISSED if not run.is_met else 0
             self.environment.process_exit_code = code

@@ -36,6 +36,7 @@ from traffic.arrivals import divide
 
 FOLDER = Path(__file__).resolve().parent
 MAX_RATE = 1_000_000
+MAX_SPAWN_RATE = 100  # users a second; Locust advises against more
 DEFAULT_USERS, DEFAULT_SECONDS = 16, 30
 CALLS = {"text": "Text", "batch": "Batch", "raw": "RawText"}
 STOP_TIMEOUT_S = 30.0
@@ -132,7 +133,7 @@ def build_options(args: argparse.Namespace, *, url: str) -> list[str]:
         *options,
         f"--host={url}",
         f"--users={users}",
-        f"--spawn-rate={users}",
+        f"--spawn-rate={min(users, MAX_SPAWN_RATE)}",
         f"--run-time={args.seconds}s",
         *build_targets(args),
     ]

@@ -16,6 +16,7 @@ from pathlib import Path
 from emotion_client.errors import DeadlineExceeded, EmotionError, Overloaded
 from healthcheck import check, count_executions
 from serving.address import Address
+from serving.admin_calls import HEADER, read_key
 from serving.start_error import StartError
 from serving.triton_server import REPOSITORY, TritonServer
 from tritonclient.grpc import InferenceServerClient
@@ -30,11 +31,8 @@ def main() -> int:
     """Runs the command; returns its exit code."""
     args = parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as at Ctrl-C
-    address = Address(args.host, args.http_port, args.grpc_port, args.metrics_port)
-    server = TritonServer(
-        args.model_repository.resolve(), address=address, is_verbose=args.verbose, report=say
-    )
     try:
+        server = build_server(args)
         say("starting Triton")
         with server:
             print_address(server.address)
@@ -75,8 +73,37 @@ def parse_args() -> argparse.Namespace:
             metavar="PORT",
             help=f"{use}; 0 takes a free port (%(default)s)",
         )
+    parser.add_argument(
+        "--admin-key-file",
+        type=Path,
+        metavar="FILE",
+        help="a file with the key that opens Triton's model-repository, shared-memory, trace and "
+        f"logging calls to whoever sends it in the header {HEADER} (gRPC: "
+        f"triton-grpc-protocol-{HEADER}); without it nobody can make them",
+    )
+    parser.add_argument(
+        "--latency-summaries",
+        action="store_true",
+        help="publish quantiles of request and queue time as well (nv_inference_*_summary_us)",
+    )
     parser.add_argument("--verbose", action="store_true", help="show all of Triton's log")
     return parser.parse_args()
+
+
+def build_server(args: argparse.Namespace) -> TritonServer:
+    """Returns the server that the command line asks for, not started yet.
+
+    Raises:
+        StartError: there is no key in the file that should hold one.
+    """
+    return TritonServer(
+        args.model_repository.resolve(),
+        address=Address(args.host, args.http_port, args.grpc_port, args.metrics_port),
+        is_verbose=args.verbose,
+        admin_key=read_key(args.admin_key_file) if args.admin_key_file else "",
+        has_summaries=args.latency_summaries,
+        report=say,
+    )
 
 
 def print_address(address: Address) -> None:

@@ -20,6 +20,7 @@ from serving.triton_server import REPOSITORY, TritonServer
 from tritonclient.grpc import InferenceServerClient
 
 FREE_PORTS = Address(http_port=0, grpc_port=0, metrics_port=0)
+ADMIN_KEY = "0123456789abcdef"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -40,8 +41,10 @@ def default_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def server(default_repository: Path) -> Iterator[TritonServer]:
-    """Triton with the default checkpoint, on free ports of 127.0.0.1."""
-    with TritonServer(default_repository, address=FREE_PORTS) as running:
+    """Triton with the default checkpoint, on free ports of 127.0.0.1, with all it can publish."""
+    with TritonServer(
+        default_repository, address=FREE_PORTS, admin_key=ADMIN_KEY, has_summaries=True
+    ) as running:
         yield running
 
 

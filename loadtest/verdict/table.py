@@ -23,8 +23,8 @@ def format_run(run: Run) -> list[str]:
     lines += describe_server(run.server) if run.server else []
     if run.judgements and run.problem is None:
         lines += ["", *format_judgements(run.judgements)]
-    if doubt := run.lateness or run.saturation:
-        lines += ["", doubt]
+    if run.saturation and run.problem is None:
+        lines += ["", run.saturation]
     return [*lines, ""]
 
 

@@ -31,6 +31,7 @@ from healthcheck import check
 from tritonclient.grpc import InferenceServerClient
 
 from serving.address import Address, claim_ports
+from serving.admin_calls import build_lock_options, make_key
 from serving.start_error import StartError
 from serving.triton_binary import TritonBinary, find_triton
 
@@ -63,6 +64,8 @@ class TritonServer:
         repository: the model repository to serve.
         address: where to listen.
         is_verbose: forward all of Triton's log to standard error, not only errors.
+        admin_key: opens the administrative calls (`admin_calls`); "" locks them for everybody.
+        has_summaries: publish quantiles of request and queue time beside their sums.
         report: gets a line of progress every few seconds while Triton starts.
 
     Raises:
@@ -76,6 +79,8 @@ class TritonServer:
     repository: Path
     address: Address = field(default=Address(), kw_only=True)
     is_verbose: bool = field(default=False, kw_only=True)
+    admin_key: str = field(default="", kw_only=True, repr=False)
+    has_summaries: bool = field(default=False, kw_only=True)
     report: Callable[[str], None] = field(default=lambda _: None, kw_only=True)
 
     def __enter__(self) -> TritonServer:
@@ -177,6 +182,8 @@ class TritonServer:
             f"--http-port={address.http_port}",
             f"--grpc-port={address.grpc_port}",
             f"--metrics-port={address.metrics_port}",
+            f"--metrics-config=summary_latencies={str(self.has_summaries).lower()}",
+            *build_lock_options(self.admin_key or make_key()),
         ]
 
     def _read_log(self, pipe: IO[str]) -> None:

@@ -12,6 +12,7 @@ from emotion_engine.classifier import Forward
 ROW_BUCKETS = [1, 2, 4, 8, 16, 32, 48, 64]
 TOKEN_BUCKETS = [16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]
 SECOND_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5]
+FAILURES = ("internal", "out_of_memory")
 
 
 class EmotionMetrics:
@@ -36,6 +37,16 @@ class EmotionMetrics:
             kind=pb_utils.MetricFamily.COUNTER,
         )
         self._invalid_by_reason: dict[str, pb_utils.Metric] = {}
+        # Triton counts a response with an error as a success (triton-inference-server/server#7713).
+        self._failed = self._add_family(
+            "emotion_failed_requests_total",
+            "Good requests that failed, by reason",
+            kind=pb_utils.MetricFamily.COUNTER,
+        )
+        # There from the start, at 0: to Prometheus a counter's first value is no increase.
+        self._failed_by_reason = {
+            reason: self._failed.Metric(labels={"reason": reason}) for reason in FAILURES
+        }
 
     def observe(self, forwards: Iterable[Forward]) -> None:
         """Records forward passes."""
@@ -52,6 +63,11 @@ class EmotionMetrics:
             if reason not in self._invalid_by_reason:
                 self._invalid_by_reason[reason] = self._invalid.Metric(labels={"reason": reason})
             self._invalid_by_reason[reason].increment(1)
+
+    def count_failed(self, reason: str, *, num_requests: int = 1) -> None:
+        """Counts requests that failed for one of `FAILURES`."""
+        with _logged():
+            self._failed_by_reason[reason].increment(num_requests)
 
     def _add_histogram(self, name: str, what: str, *, buckets: list[float]) -> pb_utils.Metric:
         family = self._add_family(

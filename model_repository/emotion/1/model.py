@@ -47,6 +47,7 @@ class TritonPythonModel:
                 responses[i] = refuse(str(error), code=pb_utils.TritonError.INVALID_ARG)
             except Exception:
                 log_failure()
+                self.metrics.count_failed("internal")
                 responses[i] = refuse(FAILED, code=pb_utils.TritonError.INTERNAL)
             else:
                 spans[i] = slice(len(rows), len(rows) + len(own))
@@ -69,12 +70,14 @@ class TritonPythonModel:
             return {i: self._respond(outcome, span=span) for i, span in spans.items()}
         except Exception:
             log_failure()
+            self.metrics.count_failed("internal", num_requests=len(spans))
             return {i: refuse(FAILED, code=pb_utils.TritonError.INTERNAL) for i in spans}
 
     def _respond(self, outcome: Outcome, *, span: slice) -> Any:
         try:
             probabilities = outcome.take(span)  # (rows, num_labels)
         except OutOfMemory as error:
+            self.metrics.count_failed("out_of_memory")
             return refuse(str(error), code=pb_utils.TritonError.UNAVAILABLE)
         best = probabilities.argmax(axis=1)
         outputs = {

@@ -79,8 +79,8 @@ def observed(name: str) -> list[float]:
     return metric.values
 
 
-def count_invalid() -> dict[str, float]:
-    family = MetricFamily.alive["emotion_invalid_requests_total"]
+def count_requests(kind: str) -> dict[str, float]:
+    family = MetricFamily.alive[f"emotion_{kind}_requests_total"]
     return {metric.labels["reason"]: sum(metric.values) for metric in family.metrics}
 
 
@@ -212,6 +212,7 @@ def test_execute_unreadable_request_fails_alone_with_a_neutral_sentence(
     responses = model.execute([broken, good])
     assert error_of(responses[0]) == (TritonError.INTERNAL, NEUTRAL)
     check_good(model, good, responses[1])
+    assert count_requests("failed") == {"internal": 1, "out_of_memory": 0}
     ((severity, line),) = log
     assert severity == "error"
     assert line.startswith("Traceback (most recent call last)")
@@ -228,6 +229,7 @@ def test_execute_broken_classifier_fails_valid_requests_with_a_neutral_sentence(
     responses = model.execute([build_request(5), build_bad_request(), build_request(6)])
     assert error_of(responses[0]) == error_of(responses[2]) == (TritonError.INTERNAL, NEUTRAL)
     assert error_of(responses[1])[0] == TritonError.INVALID_ARG
+    assert count_requests("failed") == {"internal": 2, "out_of_memory": 0}
     ((severity, line),) = log
     assert severity == "error"
     assert "RuntimeError: kernel went wrong" in line
@@ -252,6 +254,7 @@ def test_execute_out_of_memory_fails_its_requests_alone_as_unavailable(
         code, message = error_of(response)
         assert code == TritonError.UNAVAILABLE
         assert message.startswith("the device has no memory for ")
+    assert count_requests("failed") == {"internal": 0, "out_of_memory": 3}
 
 
 def test_metrics_one_observation_a_forward(model: Any) -> None:
@@ -267,13 +270,14 @@ def test_metrics_one_observation_a_forward(model: Any) -> None:
 def test_metrics_invalid_requests_are_counted_by_reason(model: Any) -> None:
     wrong = build_request(5, parameters={"revision": "x"})
     model.execute([build_bad_request(), wrong, build_request(5), build_bad_request()])
-    assert count_invalid() == {"vocabulary": 2, "revision": 1}
+    assert count_requests("invalid") == {"vocabulary": 2, "revision": 1}
 
 
 def test_metrics_live_as_long_as_the_model(model: Any) -> None:
     gc.collect()
     model.execute([build_request(5), build_bad_request()])
-    assert set(MetricFamily.alive) == {*HISTOGRAMS, "emotion_invalid_requests_total"}
+    counters = {f"emotion_{kind}_requests_total" for kind in ("failed", "invalid")}
+    assert set(MetricFamily.alive) == {*HISTOGRAMS, *counters}
     assert observed("emotion_batch_rows") == [1]
 
 

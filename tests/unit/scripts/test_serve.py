@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import SimpleNamespace, TracebackType
 
 import pytest
@@ -16,8 +18,9 @@ from emotion_client.errors import (
     WrongServer,
 )
 from healthcheck import count_executions
-from serve import MODELS, probe, watch
+from serve import MODELS, build_server, parse_args, probe, watch
 from serving.address import Address
+from serving.start_error import StartError
 from tritonclient.utils import InferenceServerException
 
 GOOD = None
@@ -219,3 +222,27 @@ def test_count_executions_no_statistics_is_minus_one(
     server = Server([])
     server.num_executions = num_executions
     assert count_executions(server, model="emotion") == expected  # type: ignore[arg-type]
+
+
+def test_build_server_options_reach_triton(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = tmp_path / "key"
+    key.write_text("0123456789abcdef\n")
+    monkeypatch.setattr(sys, "argv", ["serve", f"--admin-key-file={key}", "--latency-summaries"])
+    server = build_server(parse_args())
+    assert (server.admin_key, server.has_summaries) == ("0123456789abcdef", True)
+    assert server.admin_key not in repr(server)
+
+
+def test_build_server_by_default_has_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["serve"])
+    server = build_server(parse_args())
+    assert (server.admin_key, server.has_summaries) == ("", False)
+
+
+def test_build_server_file_without_a_key_stops_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "key").touch()
+    monkeypatch.setattr(sys, "argv", ["serve", f"--admin-key-file={tmp_path / 'key'}"])
+    with pytest.raises(StartError, match="--admin-key-file"):
+        build_server(parse_args())

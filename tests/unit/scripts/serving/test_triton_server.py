@@ -126,3 +126,19 @@ def test_last_error_is_the_cause_in_one_line(
     server = TritonServer(repository)
     server._log = deque(lines)
     assert server.last_error() == expected
+
+
+def test_options_lock_the_administrative_calls_with_a_key_that_nobody_knows(
+    repository: Path,
+) -> None:
+    locks = [read_lock(TritonServer(repository)) for _ in range(2)]
+    assert locks[0] != locks[1]
+    assert read_lock(TritonServer(repository, admin_key="0123456789abcdef")) == "0123456789abcdef"
+
+
+def read_lock(server: TritonServer) -> str:
+    """Returns the key that Triton is started with, the same for both ports."""
+    server._prefix = "emotion-0-"
+    grpc, http = (option for option in server._options() if "restricted" in option)
+    assert grpc.split("=", 1)[1] == http.split("=", 1)[1]
+    return grpc.rsplit("=", 1)[1]

@@ -1,0 +1,121 @@
+"""What every server is to do: the texts, and what the model itself says of them."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from evaluation.local_model import LocalModel, load
+from examples import read_examples
+from numpy.typing import NDArray
+from serving.triton_server import check_repository
+from text_mix import LYRIC_LIMIT, LYRICS, Mix, build_mix, make_lyrics
+
+from comparison.peer import find_checkpoint
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+NUM_TEXTS = 1_500
+NUM_CHECKED = 64
+
+
+class CannotStart(Exception):
+    """Nothing can be measured; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every server is to do.
+
+    Attributes:
+        mix: the texts.
+        labels: of the model.
+        probabilities: (NUM_CHECKED, num_labels) float32, the model's own of the first texts.
+        dtype: what ours computes in.
+        num_workers: model processes that suit the machine.
+        repository: the model repository.
+        warm_up_s: seconds before each measurement.
+        seconds: of each measurement.
+    """
+
+    mix: Mix
+    labels: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+    dtype: str
+    num_workers: int
+    repository: Path
+    warm_up_s: float
+    seconds: float
+
+    @property
+    def texts(self) -> list[str]:
+        """What is asked."""
+        return self.mix.rounds[0]
+
+
+def prepare(repository: Path, *, seed: int, warm_up_s: float, seconds: float) -> Job:
+    """Makes the texts, and has the model itself classify some of them.
+
+    Args:
+        repository: the model repository.
+        seed: another one makes other texts.
+        warm_up_s: seconds before each measurement.
+        seconds: of each measurement.
+
+    Raises:
+        CannotStart: the model reads another number of tokens than the texts are made for.
+        DataError: the project's texts are not there.
+        MixError: they are not as long as lyrics are.
+        StartError: the checkpoint is missing or broken.
+        ModelError: it gives several labels to a text.
+    """
+    check_repository(repository)
+    model = load(str(find_checkpoint(repository)))
+    if model.facts.max_length != LYRIC_LIMIT:
+        raise CannotStart(
+            f"the model reads {model.facts.max_length} tokens of a text; the lyrics are made for "
+            f"{LYRIC_LIMIT}, so prepare a checkpoint with that max_length"
+        )
+    mix = make_mix(model, seed=seed)
+    checked = mix.rounds[0][:NUM_CHECKED]
+    probabilities = model.predict(checked, batch_size=16, advance=lambda _: None)
+    dtype, num_workers = choose_compute()
+    return Job(
+        mix,
+        labels=model.facts.labels,
+        probabilities=probabilities,
+        dtype=dtype,
+        num_workers=num_workers,
+        repository=repository,
+        warm_up_s=warm_up_s,
+        seconds=seconds,
+    )
+
+
+def make_mix(model: LocalModel, *, seed: int) -> Mix:
+    """Returns the lyrics that every server is asked for."""
+
+    def count(texts: Sequence[str]) -> list[int]:
+        return [len(ids) for ids in model.tokenizer(list(texts), verbose=False)["input_ids"]]
+
+    verses = [example.text for example in read_examples(DATA / "verses.jsonl")]
+    rng = random.Random(seed)  # noqa: S311 - no secret
+    lyrics = make_lyrics(verses, sizes=[NUM_TEXTS], count=count, rng=rng)
+    return build_mix(LYRICS, lyrics, count=count)
+
+
+def choose_compute() -> tuple[str, int]:
+    """Returns what ours computes in, and how many model processes suit the machine.
+
+    One a core, with one thread each, is what LitServe's documentation advises for a CPU; on two
+    cores it is 10 % faster than one process with two threads (2026-11). A GPU is for one.
+    """
+    import torch
+    from emotion_engine.classifier import choose_dtype
+
+    has_gpu = torch.cuda.is_available()
+    dtype = choose_dtype("auto", device=torch.device("cuda" if has_gpu else "cpu"))
+    return str(dtype).removeprefix("torch."), 1 if has_gpu else len(os.sched_getaffinity(0))

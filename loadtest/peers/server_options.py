@@ -1,0 +1,16 @@
+"""What the servers of this folder are told on their command line."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def parse_options() -> argparse.Namespace:
+    """Reads the command line; what a framework reads of it by itself is left alone."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--port", type=int, required=True, help="HTTP, on 127.0.0.1")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="what is served")
+    parser.add_argument("--dtype", default="float32", help="torch dtype of the weights")
+    parser.add_argument("--workers", type=int, default=1, help="processes with a model each")
+    return parser.parse_known_args()[0]

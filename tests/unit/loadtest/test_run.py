@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import run
-from run import CALLS, FOLDER, build_options, main, parse_args
+from run import CALLS, FOLDER, MAX_SPAWN_RATE, build_options, main, parse_args
 from serving.start_error import StartError
 from traffic.options import add_options, read_all_targets
 from verdict.targets import Targets
@@ -89,7 +89,7 @@ def test_options_of_an_open_loop_make_the_rate_and_ask_for_nine_tenths_of_it(
     options = build("--rate", rate)
     assert options[0] == "TextArrivals"
     assert f"--users={num_users}" in options
-    assert f"--spawn-rate={num_users}" in options
+    assert f"--spawn-rate={min(num_users, MAX_SPAWN_RATE)}" in options
     parsed, _ = parse_as_locust(options)
     assert num_users * parsed.arrivals_per_user == pytest.approx(float(rate), rel=1e-5)
     assert read_all_targets(parsed) == Targets(

@@ -7,9 +7,11 @@ import math
 import pytest
 from load_runs import build_polls, build_run, build_samples
 from traffic.generator import GeneratorLoad
-from verdict.table import WORDS, format_number, format_run
+from verdict.run import Run
+from verdict.table import WORDS, describe_callers, describe_server, format_number, format_run
 from verdict.targets import NAMES, Targets
 
+BUSY = GeneratorLoad(cpu_share=0.99, num_processes=1)
 TARGETS = Targets(
     min_rate=15,
     max_p50_ms=250,
@@ -65,16 +67,23 @@ def test_format_run_others_who_call_the_server_are_told(rows_per_s: int, is_said
     assert any("it counted 100% more texts than the callers" in line for line in lines) is is_said
 
 
-def test_format_run_of_a_late_generator_has_its_sentence_in_place_of_the_table() -> None:
-    run = build_run(build_samples(late_s=0.2), targets=TARGETS)
-    lines = format_run(run)
-    assert run.lateness in lines
-    assert not any("verdict" in line for line in lines)
+@pytest.mark.parametrize(
+    "run",
+    [
+        build_run(build_samples(late_s=0.2), targets=TARGETS),
+        build_run(targets=TARGETS, generator=BUSY),
+    ],
+    ids=["late", "saturated"],
+)
+def test_format_run_without_a_verdict_has_the_figures_alone(run: Run) -> None:
+    # Its problem is said on standard error.
+    assert run.problem is not None
+    assert run.server is not None
+    assert format_run(run) == ["", *describe_callers(run.figures), *describe_server(run.server), ""]
 
 
 def test_format_run_that_passes_with_a_saturated_generator_has_both() -> None:
-    busy = GeneratorLoad(cpu_share=0.99, num_processes=1)
-    run = build_run(targets=Targets(max_p99_ms=250), generator=busy)
+    run = build_run(targets=Targets(max_p99_ms=250), generator=BUSY)
     lines = format_run(run)
     assert run.saturation in lines
     assert any(line.endswith("  pass") for line in lines)

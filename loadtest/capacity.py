@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import tempfile
 from pathlib import Path
@@ -86,7 +87,7 @@ def parse_args(argv: list[str] | None = None) -> tuple[argparse.Namespace, list[
     )
     parser.add_argument(
         "--precision",
-        type=parse_rate,
+        type=parse_share,
         default=DEFAULT_PRECISION,
         metavar="SHARE",
         help="how close the answer must be (%(default)g)",
@@ -99,6 +100,17 @@ def parse_args(argv: list[str] | None = None) -> tuple[argparse.Namespace, list[
         help="where the files go (%(default)s)",
     )
     return parser.parse_known_args(argv)
+
+
+def parse_share(text: str) -> float:
+    """Returns the share that the text says."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share above 0, at most 1")
+    return share
 
 
 class Bench:

@@ -36,7 +36,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--texts", metavar="FILE", default="", help="texts to ask for, one a line (made lyrics)"
     )
     load.add_argument(
-        "--seed", type=int, default=1, metavar="NUMBER", help="of made lyrics and arrivals (1)"
+        "--seed",
+        type=int,
+        default=1,
+        metavar="NUMBER",
+        help="of made lyrics and of the texts' order (1)",
     )
     load.add_argument(
         "--batch-rows",

@@ -48,6 +48,7 @@ def make_texts(info: ServerInfo, *, seed: int) -> list[str]:
 
     Raises:
         DataError: the verses are not there.
+        MixError: they give no lyrics with this server's tokenizer.
     """
     verses = [example.text for example in read_examples(VERSES)]
     rng = random.Random(seed)  # noqa: S311, for texts, not for secrets

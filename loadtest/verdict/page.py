@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from verdict.pictures import draw_run
 from verdict.run import Run
-from verdict.table import WORDS, describe_callers, describe_server
+from verdict.table import WORDS, describe_callers, describe_server, format_number
 
 FOLDER = Path(__file__).parent
 
@@ -20,7 +20,7 @@ def build_page(run: Run) -> str:
         (
             words,
             f"{each.limit * factor:,g} {unit}",
-            f"{each.measured * factor:,.4g} {unit}",
+            f"{format_number(each.measured * factor)} {unit}",
             each.is_met,
         )
         for each in run.judgements

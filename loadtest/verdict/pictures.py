@@ -14,6 +14,7 @@ from verdict.run import Run
 
 WIDTH, HEIGHT = 9.0, 2.6
 BLUE, ORANGE, RED, GRAY = "#2563a8", "#d97706", "#c02626", "#6b7280"
+NO_METADATA: Any = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 9,
@@ -40,7 +41,7 @@ def draw_run(run: Run) -> dict[str, str]:
 def to_svg(figure: Figure) -> str:
     """Returns a figure as an SVG element."""
     stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(stream, format="svg", metadata=NO_METADATA)
     svg = stream.getvalue()
     return svg[svg.index("<svg") :]
 

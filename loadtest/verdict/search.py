@@ -52,6 +52,7 @@ def choose_rate(
     """Returns the rate to try next; None where the search is over.
 
     Up to the first rate that does not hold it goes by shares of `most_per_s`, then it bisects.
+    While every rate holds it is never over: that is for the caller to end.
 
     Args:
         steps: those that were measured.
@@ -66,9 +67,8 @@ def choose_rate(
         untried = [share * most_per_s for share in FIRST_SHARES if share * most_per_s > low * 1.001]
         return untried[0] if untried else low * 1.1
     high = min(failed)
-    if high <= LOWEST_SHARE * most_per_s or high - low <= precision * max(low, 1e-9):
-        return None
-    return (low + high) / 2
+    is_over = high - low <= precision * low if held else high <= LOWEST_SHARE * most_per_s
+    return None if is_over else (low + high) / 2
 
 
 def find_held(steps: Sequence[Step], *, max_p99_ms: float) -> Step | None:

@@ -63,6 +63,11 @@ def format_judgements(judgements: list[Judgement]) -> list[str]:
     for judgement in judgements:
         words, factor, unit = WORDS[judgement.name]
         target = f"{words} {judgement.limit * factor:,g} {unit}"
-        measured = f"{judgement.measured * factor:,.4g} {unit}"
+        measured = f"{format_number(judgement.measured * factor)} {unit}"
         lines.append(f"{target:<32}{measured:>14}  {'pass' if judgement.is_met else 'FAIL'}")
     return lines
+
+
+def format_number(value: float) -> str:
+    """Returns four digits of a number, and of a greater one all that it has before its point."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -23,12 +23,16 @@ from pathlib import Path
 from typing import Any
 
 from emotion_client.command.interruption import Interruption
-from healthcheck import parse_url
 from run import FOLDER, MAX_SPAWN_RATE, open_server, parse_count, parse_rate, run_locust, say
-from serving.start_error import StartError
 from traffic.arrivals import divide
 from verdict.capacity_page import Capacity, build_json, build_page, draw_png, format_steps
 from verdict.search import Step, choose_rate
+
+# What starts Triton is no installed package; the commands beside it find it by their own folder.
+sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
+
+from healthcheck import parse_url
+from serving.start_error import StartError
 
 DEFAULT_P99_MS, DEFAULT_SECONDS, DEFAULT_PRECISION = 500.0, 20, 0.05
 NUM_CALLERS = 64
@@ -48,7 +52,13 @@ def main(argv: list[str] | None = None) -> int:
     interruption.install()
     try:
         with open_server(args.url) as url, tempfile.TemporaryDirectory() as scratch:
-            bench = Bench(url, scratch=Path(scratch), seconds=args.seconds, options=others)
+            bench = Bench(
+                url,
+                scratch=Path(scratch),
+                seconds=args.seconds,
+                max_p99_ms=args.max_p99_ms,
+                options=others,
+            )
             capacity = search(bench, args)
         return conclude(capacity, folder=args.report)
     except KeyboardInterrupt:
@@ -120,13 +130,17 @@ class Bench:
         url: its gRPC address.
         scratch: folder for the reports of the runs.
         seconds: of a run, at least.
+        max_p99_ms: what a rate is to hold.
         options: more of Locust's.
     """
 
-    def __init__(self, url: str, *, scratch: Path, seconds: int, options: list[str]) -> None:
+    def __init__(
+        self, url: str, *, scratch: Path, seconds: int, max_p99_ms: float, options: list[str]
+    ) -> None:
         self._url = url
         self._scratch = scratch
         self._seconds = seconds
+        self._max_p99_ms = max_p99_ms
         self._options = options
 
     def measure_most(self) -> tuple[float, dict[str, str]]:
@@ -146,9 +160,12 @@ class Bench:
         report = self._run(
             "TextArrivals",
             f"--arrivals-per-user={arrivals_per_user:g}",
+            f"--max-p99-ms={self._max_p99_ms:g}",
             users=num_users,
             seconds=seconds,
         )
+        if report["saturation"] and report["problem"]:
+            raise CannotMeasure(report["saturation"])
         callers = report["callers"]
         p50_ms, p95_ms, p99_ms = (
             float("inf") if value is None else value

@@ -20,7 +20,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from emotion_client.command.interruption import Interruption
@@ -173,7 +173,9 @@ def run_locust(options: list[str]) -> int:
             return locust.wait()
         except KeyboardInterrupt:
             locust.terminate()
-            locust.wait(STOP_TIMEOUT_S)
+            with suppress(subprocess.TimeoutExpired):
+                locust.wait(STOP_TIMEOUT_S)
+            locust.kill()
             raise
 
 

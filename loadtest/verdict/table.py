@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from verdict.figures import Figures, ServerFigures
 from verdict.run import Run
 from verdict.targets import Judgement
@@ -69,5 +71,7 @@ def format_judgements(judgements: list[Judgement]) -> list[str]:
 
 
 def format_number(value: float) -> str:
-    """Returns four digits of a number, and of a greater one all that it has before its point."""
+    """Returns four digits, of a greater number all before its point, of none a dash."""
+    if math.isnan(value):
+        return "-"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

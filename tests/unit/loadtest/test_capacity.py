@@ -104,7 +104,7 @@ def run_search(measure: Callable[[float], Step], *arguments: str) -> tuple[Capac
 
 
 def build_bench(folder: Path, *, seconds: int = 20, options: tuple[str, ...] = ()) -> Bench:
-    return Bench(URL, scratch=folder, seconds=seconds, options=[*options])
+    return Bench(URL, scratch=folder, seconds=seconds, max_p99_ms=500, options=[*options])
 
 
 def slow_above(capacity_per_s: float) -> Callable[[float], Step]:

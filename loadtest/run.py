@@ -33,6 +33,7 @@ from serving.address import Address
 from serving.start_error import StartError
 from serving.triton_server import REPOSITORY, TritonServer
 from traffic.arrivals import divide
+from verdict.targets import TargetError, read_targets
 
 FOLDER = Path(__file__).resolve().parent
 MAX_RATE = 1_000_000
@@ -98,6 +99,7 @@ def parse_args(argv: list[str] | None = None) -> tuple[argparse.Namespace, list[
     )
     parser.add_argument(
         "--targets",
+        type=parse_targets,
         metavar="FILE",
         help="what must be shown (closed loop: loadtest/targets.toml; open loop: nine tenths of "
         "the rate, and not more than a call of a thousand failed)",
@@ -121,6 +123,15 @@ def parse_rate(text: str) -> float:
     if not 0 < rate <= MAX_RATE:
         raise argparse.ArgumentTypeError(f"{text!r} is no number above 0, at most {MAX_RATE}")
     return rate
+
+
+def parse_targets(text: str) -> str:
+    """Returns a file's name, if what stands in it makes sense; "" is no file."""
+    try:
+        _ = read_targets(Path(text)) if text else None
+    except TargetError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def build_options(args: argparse.Namespace, *, url: str) -> list[str]:

@@ -69,8 +69,8 @@ class Calls:
         """Whether each was answered: (num_calls,) bool."""
         return np.asarray(self.failures == "", np.bool_)
 
-    def choose(self, is_chosen: NDArray[np.bool_]) -> Calls:
-        """Returns some of them; `is_chosen` is (num_calls,) bool."""
+    def choose(self, is_chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Calls:
+        """Returns some of them: `is_chosen` is (num_calls,) bool, or their indices."""
         return Calls(
             self.due_s[is_chosen],
             self.late_s[is_chosen],

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from traffic.samples import Calls
 
-from verdict.figures import Poll, Window, is_within, percentile
+from verdict.figures import Poll, percentile
 
 
 @dataclass(frozen=True)
@@ -56,23 +56,27 @@ def cut(calls: Calls, *, start_s: float, end_s: float) -> list[Second]:
         start_s: when it began, Unix time.
         end_s: when it ended.
     """
-    seconds = []
-    for elapsed_s in range(max(1, round(end_s - start_s))):
-        window = Window(start_s + elapsed_s, start_s + elapsed_s + 1)
-        due = calls.choose(is_within(calls.due_s, window))
-        ended = calls.choose(is_within(calls.end_s, window) & calls.is_answered)
-        latency_ms = 1000 * due.latency_s[due.is_answered]
-        seconds.append(
-            Second(
-                elapsed_s=elapsed_s,
-                due=len(due.due_s),
-                texts_per_s=int(ended.num_texts.sum()),
-                failed=int(np.count_nonzero(~due.is_answered)),
-                p50_ms=percentile(latency_ms, 50),
-                p99_ms=percentile(latency_ms, 99),
-            )
-        )
-    return seconds
+    edges_s = start_s + np.arange(max(1, round(end_s - start_s)) + 1)
+    answered = calls.choose(calls.is_answered)
+    num_texts, _ = np.histogram(answered.end_s, bins=edges_s, weights=answered.num_texts)
+    order = np.argsort(calls.due_s)
+    cuts = np.split(order, np.searchsorted(calls.due_s[order], edges_s))[1:-1]
+    return [
+        _describe(calls.choose(due), elapsed_s=elapsed_s, num_texts=int(num_texts[elapsed_s]))
+        for elapsed_s, due in enumerate(cuts)
+    ]
+
+
+def _describe(due: Calls, *, elapsed_s: int, num_texts: int) -> Second:
+    latency_ms = 1000 * due.latency_s[due.is_answered]
+    return Second(
+        elapsed_s=elapsed_s,
+        due=len(due.due_s),
+        texts_per_s=num_texts,
+        failed=int(np.count_nonzero(~due.is_answered)),
+        p50_ms=percentile(latency_ms, 50),
+        p99_ms=percentile(latency_ms, 99),
+    )
 
 
 def follow(polls: Sequence[Poll], *, start_s: float) -> list[Look]:

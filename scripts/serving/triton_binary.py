@@ -18,10 +18,10 @@ from pathlib import Path
 
 from serving.start_error import StartError
 
-# How long a thread of a forward pass spins for the others before it sleeps (libgomp). By default some
-# milliseconds, which a neighbour on the same cores turns into a stall: 32 callers got 103 texts a
-# second on two quiet cores and 9 beside one busy process; with this 103 and 43, with 1,000 loops 91
-# and 60, with none (OMP_WAIT_POLICY=passive) 85 and 63 (AMD EPYC, 2026-11).
+# How long a thread of a forward pass spins for the others before it sleeps (libgomp). By default
+# some milliseconds, which a neighbour on the same cores turns into a stall: 32 callers got 103
+# texts a second on two quiet cores and 9 beside one busy process; with this 103 and 43, with 1,000
+# loops 91 and 60, with none (OMP_WAIT_POLICY=passive) 85 and 63 (AMD EPYC, 2026-11).
 SPIN_LOOPS = "10000"
 SYSTEM_TRITON = "/opt/tritonserver/bin/tritonserver"
 

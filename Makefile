@@ -8,7 +8,7 @@ CHECKPOINT := model_repository/emotion/1/checkpoint
 PIP_INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prepare demo serve test test-long bench-client loadtest capacity compare check format clean
+.PHONY: help setup prepare demo serve test test-long bench bench-client loadtest capacity compare check format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ test: $(INSTALLED) $(CHECKPOINT)/config.json  ## unit tests and end-to-end tests
 
 test-long: $(INSTALLED) $(CHECKPOINT)/config.json  ## the long proofs that make test leaves out
 	$(BIN)/pytest -m long
+
+bench: $(INSTALLED) $(CHECKPOINT)/config.json  ## the engine by itself: rate, share of the machine's peak (DEVICE=cuda: on a GPU)
+	$(BIN)/python scripts/bench.py --device $(or $(DEVICE),cpu)
 
 bench-client: $(INSTALLED) $(CHECKPOINT)/config.json  ## texts a second of the client, against its targets
 	$(BIN)/python loadtest/client_rate.py

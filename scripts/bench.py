@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Measures the engine by itself, without Triton: rate, useful work, and where the time goes.
+
+Models: the prepared checkpoint, and random weights in the shapes of BERT-base and DistilBERT.
+Workloads: a lone row of 32 tokens, 64 rows of 128, and 64 rows with the lengths of lyrics. Useful
+work is that of real tokens alone. The peak beside it is that of torch's matmul at the model's own
+shapes, in the same run and dtype. Figures of different runs do not compare: the ratio of two
+engines is that of their shares of the peak, or of two runs one after the other on a quiet machine.
+Exit code: 0 measured, or stopped by Ctrl-C; 2 wrong usage, or cannot start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from benchmark.operators import split
+from benchmark.peak import measure_peak
+from benchmark.result import Measurement, build_json, format_head, format_row
+from benchmark.shape import build_config, read_shape
+from benchmark.stopwatch import Stopwatch
+from benchmark.workload import build_workloads
+from emotion_client.command.interruption import Interruption
+from emotion_engine.attention import PACKED_ATTENTION, register_packed_attention
+from emotion_engine.checkpoint import Checkpoint, read_checkpoint
+from emotion_engine.classifier import DEFAULT_BATCH_TOKENS, Classifier, choose_dtype
+from emotion_engine.encoder import PackedEncoder
+from emotion_engine.errors import CheckpointError, SettingsError
+from emotion_engine.settings import DTYPES, EngineSettings
+from printing import put
+from serving.triton_server import REPOSITORY
+from transformers import AutoConfig, AutoModelForSequenceClassification
+
+CHECKPOINT = REPOSITORY / "emotion" / "1" / "checkpoint"
+DEFAULT, RANDOM = "default", ("bert-base", "distilbert")
+DEFAULT_SECONDS = 3.0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command; returns its exit code."""
+    args = parse_args(argv)
+    interruption = Interruption()
+    interruption.install()
+    try:
+        run(args)
+    except KeyboardInterrupt:
+        interruption.ignore()  # one more is no news
+        put("bench: stopped", stream=sys.stderr)
+    except (CheckpointError, SettingsError, OSError) as error:
+        put(f"bench: {error}", stream=sys.stderr)
+        return 2
+    return 0
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parses the command line; wrong usage exits with code 2."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        choices=[DEFAULT, *RANDOM],
+        default=[DEFAULT, *RANDOM],
+        metavar="NAME",
+        help=f"of {DEFAULT}, {', '.join(RANDOM)} (all)",
+    )
+    parser.add_argument("--device", default="cpu", help="such as cuda:0 (%(default)s)")
+    parser.add_argument("--dtype", choices=DTYPES, default="auto", help="(%(default)s)")
+    parser.add_argument(
+        "--threads", type=int, default=0, metavar="NUMBER", help="CPU threads; 0 is one a core (0)"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=DEFAULT_SECONDS,
+        metavar="NUMBER",
+        help="of each measurement, at least (%(default)g)",
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="where to write all figures, for programs"
+    )
+    args = parser.parse_args(argv)
+    if not 0 < args.seconds <= 3600:
+        parser.error(f"--seconds is {args.seconds:g}; it must be above 0, at most 3600")
+    if args.threads < 0:
+        parser.error(f"--threads is {args.threads}; it must be 0 or more")
+    try:
+        args.device = torch.device(args.device)
+        torch.zeros(1, device=args.device)
+    except (RuntimeError, AssertionError) as error:
+        parser.error(f"--device {args.device}: {str(error).splitlines()[0]}")
+    return args
+
+
+def run(args: argparse.Namespace) -> None:
+    """Measures every model on every workload, and prints as it goes.
+
+    Raises:
+        CheckpointError: there is no prepared checkpoint.
+        SettingsError: it cannot be served like this.
+        OSError: the figures cannot be written.
+    """
+    stopwatch = Stopwatch(args.device, seconds=args.seconds)
+    dtype = choose_dtype(args.dtype, device=args.device)
+    put(f"{args.device}, {str(dtype).removeprefix('torch.')}, {torch.get_num_threads()} threads")
+    put(format_head())
+    measurements = []
+    for name in args.models:
+        config, classifier = load(name, args=args, dtype=dtype)
+        for one in measure(name, config, classifier, dtype=dtype, stopwatch=stopwatch):
+            put(format_row(one))
+            measurements.append(one)
+    if args.json is not None:
+        facts = {"device": str(args.device), "dtype": str(dtype), "torch": torch.__version__}
+        args.json.write_text(build_json(measurements, facts=facts), encoding="utf-8")
+
+
+def load(name: str, *, args: argparse.Namespace, dtype: torch.dtype) -> tuple[Any, Classifier]:
+    """Returns a model's configuration, and the model, warmed up."""
+    checkpoint = read_checkpoint(CHECKPOINT)
+    settings = EngineSettings(dtype=args.dtype, num_threads=args.threads)
+    if name == DEFAULT:
+        config = AutoConfig.from_pretrained(CHECKPOINT, local_files_only=True)
+        classifier = Classifier.load(checkpoint, settings=settings, device=str(args.device))
+    else:
+        config = build_config(name)
+        classifier = build_random(config, checkpoint, device=args.device, dtype=dtype)
+    classifier.warm_up()
+    return config, classifier
+
+
+def build_random(
+    config: Any, checkpoint: Checkpoint, *, device: torch.device, dtype: torch.dtype
+) -> Classifier:
+    """Returns a classifier with random weights that reads rows as the checkpoint's does."""
+    register_packed_attention()
+    model = AutoModelForSequenceClassification.from_config(
+        config, attn_implementation=PACKED_ATTENTION
+    ).eval()
+    return Classifier(
+        replace(checkpoint, vocab_size=config.vocab_size),
+        encoder=PackedEncoder(model, device=device, dtype=dtype),
+        max_batch_tokens=DEFAULT_BATCH_TOKENS[device.type],
+    )
+
+
+def measure(
+    name: str, config: Any, classifier: Classifier, *, dtype: torch.dtype, stopwatch: Stopwatch
+) -> list[Measurement]:
+    """Returns the figures of one model on every workload."""
+    shape = read_shape(config)
+    checkpoint = classifier.checkpoint
+    measurements = []
+    for workload in build_workloads(max_length=checkpoint.max_length):
+        rows = workload.make_rows(vocab_size=checkpoint.vocab_size)
+        num_tokens = min(sum(workload.row_lens), classifier.max_batch_tokens)
+        peak = measure_peak(shape, num_tokens=num_tokens, dtype=dtype, stopwatch=stopwatch)
+        seconds = stopwatch.measure(lambda rows=rows: classifier.predict(rows))  # type: ignore[misc]
+        measurements.append(
+            Measurement(
+                model=name,
+                workload=workload.name,
+                num_rows=len(rows),
+                seconds=seconds,
+                flops_per_s=shape.count_flops(workload.row_lens) / seconds,
+                peak_flops_per_s=peak,
+                operators=split(
+                    lambda rows=rows: classifier.predict(rows),  # type: ignore[misc]
+                    device=stopwatch.device,
+                ),
+            )
+        )
+    return measurements
+
+
+if __name__ == "__main__":
+    sys.exit(main())

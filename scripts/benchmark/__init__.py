@@ -1,0 +1,1 @@
+"""What measures the engine: shapes, workloads, the peak of the machine, figures."""

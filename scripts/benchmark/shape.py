@@ -1,0 +1,61 @@
+"""The shape of an encoder, and the work that it is. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from transformers import AutoConfig, BertConfig, DistilBertConfig
+
+NUM_LABELS = 6
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The matrices of a BERT-like encoder.
+
+    Attributes:
+        num_layers: its layers.
+        hidden_size: width of a token.
+        intermediate_size: width inside the feed-forward network.
+    """
+
+    num_layers: int
+    hidden_size: int
+    intermediate_size: int
+
+    def matmuls(self) -> list[tuple[int, int]]:
+        """Returns (inputs, outputs) of each matrix that a token is multiplied with, a layer."""
+        h, i = self.hidden_size, self.intermediate_size
+        return [(h, 3 * h), (h, h), (h, i), (i, h)]  # query, key and value are one
+
+    def count_flops(self, row_lens: Sequence[int]) -> float:
+        """Returns the floating-point operations that rows of these lengths need.
+
+        Matrices and attention of real tokens; a multiplication and an addition are two. What is
+        computed for padding or filler counts for nothing.
+        """
+        num_tokens = sum(row_lens)
+        weights = sum(inputs * outputs for inputs, outputs in self.matmuls())
+        attention = 2 * self.hidden_size * sum(each * each for each in row_lens)
+        return 2.0 * self.num_layers * (weights * num_tokens + attention)
+
+
+def read_shape(config: AutoConfig) -> Shape:
+    """Returns the shape that a transformers configuration describes."""
+    return Shape(
+        config.num_hidden_layers,
+        config.hidden_size,
+        getattr(config, "intermediate_size", None) or config.hidden_dim,
+    )
+
+
+def build_config(name: str) -> AutoConfig:
+    """Returns the configuration of a well-known size, for random weights.
+
+    Args:
+        name: "bert-base" or "distilbert".
+    """
+    if name == "bert-base":
+        return BertConfig(num_labels=NUM_LABELS)
+    return DistilBertConfig(num_labels=NUM_LABELS)

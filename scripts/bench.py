@@ -12,6 +12,7 @@ Exit code: 0 measured, or stopped by Ctrl-C; 2 wrong usage, or cannot start.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     interruption = Interruption()
     interruption.install()
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler's own lines
     try:
         run(args)
     except KeyboardInterrupt:

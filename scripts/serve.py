@@ -84,7 +84,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--latency-summaries",
         action="store_true",
-        help="publish quantiles of request and queue time as well (nv_inference_*_summary_us)",
+        help="publish quantiles of request and queue time as well (nv_inference_*_summary_us); "
+        "they cost an eighth of the rate on two cores",
     )
     parser.add_argument("--verbose", action="store_true", help="show all of Triton's log")
     return parser.parse_args()

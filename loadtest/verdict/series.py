@@ -58,7 +58,8 @@ def cut(calls: Calls, *, start_s: float, end_s: float) -> list[Second]:
     """
     edges_s = start_s + np.arange(max(1, round(end_s - start_s)) + 1)
     answered = calls.choose(calls.is_answered)
-    num_texts, _ = np.histogram(answered.end_s, bins=edges_s, weights=answered.num_texts)
+    bins = [*edges_s, np.inf]  # a last bin, which numpy closes on both sides
+    num_texts, _ = np.histogram(answered.end_s, bins=bins, weights=answered.num_texts)
     order = np.argsort(calls.due_s)
     cuts = np.split(order, np.searchsorted(calls.due_s[order], edges_s))[1:-1]
     return [

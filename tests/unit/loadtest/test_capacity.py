@@ -65,7 +65,11 @@ class Locust:
 
 
 def build_report(
-    texts_per_s: float, *, problem: str | None = None, **changes: Any
+    texts_per_s: float,
+    *,
+    problem: str | None = None,
+    saturation: str | None = None,
+    **changes: Any,
 ) -> dict[str, Any]:
     """What a run writes, as far as it is read here."""
     callers = {
@@ -75,7 +79,12 @@ def build_report(
         "failures": {},
         "percentiles_ms": {"p50": 20.0, "p95": 50.0, "p99": 80.0},
     }
-    return {"problem": problem, "facts": FACTS, "callers": {**callers, **changes}}
+    return {
+        "problem": problem,
+        "saturation": saturation,
+        "facts": FACTS,
+        "callers": {**callers, **changes},
+    }
 
 
 def serve_40_per_s(options: dict[str, str]) -> dict[str, Any]:
@@ -241,6 +250,17 @@ def test_bench_keeps_the_problem_of_a_run(
 ) -> None:
     start_locust(lambda options: build_report(50.0, problem="it was late"))
     assert build_bench(tmp_path).measure(50.0).problem == "it was late"
+
+
+def test_bench_with_a_saturated_generator_measures_nothing(
+    tmp_path: Path, start_locust: Callable[..., Locust]
+) -> None:
+    full = "the generator was at its limit"
+    start_locust(lambda options: build_report(50.0, problem=full, saturation=full))
+    with pytest.raises(CannotMeasure, match=full):
+        build_bench(tmp_path).measure(50.0)
+    start_locust(lambda options: build_report(50.0, saturation=full))
+    assert build_bench(tmp_path).measure(50.0).problem is None
 
 
 @pytest.mark.parametrize(

@@ -97,10 +97,12 @@ def test_options_of_an_open_loop_make_the_rate_and_ask_for_nine_tenths_of_it(
     )
 
 
-def test_options_targets_of_a_file_are_the_only_ones() -> None:
+def test_options_targets_of_a_file_are_the_only_ones(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("min_rate = 1\n")
     for loop in ("--users=4", "--rate=4"):
-        options = build(loop, "--targets", "mine.toml")
-        assert [each for each in options if "targets" in each] == ["--targets=mine.toml"]
+        options = build(loop, "--targets", str(file))
+        assert [each for each in options if "targets" in each] == [f"--targets={file}"]
         assert not any(each.startswith(("--min-rate", "--max-error")) for each in options)
 
 

@@ -103,7 +103,7 @@ def test_format_run_without_an_answer_is_no_error_and_misses() -> None:
         (1234.5678, "1,235"),
         (12345.6, "12,346"),
         (1234567.8, "1,234,568"),
-        (math.nan, "nan"),
+        (math.nan, "-"),
     ],
     ids=["small", "tens", "below-a-thousand", "thousands", "ten-thousands", "millions", "nan"],
 )

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -51,6 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     interruption = Interruption()
     interruption.install()
     try:
+        make_folder(args.report)
         with open_server(args.url) as url, tempfile.TemporaryDirectory() as scratch:
             bench = Bench(
                 url,
@@ -121,6 +123,17 @@ def parse_share(text: str) -> float:
     if not 0 < share <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no share above 0, at most 1")
     return share
+
+
+def make_folder(folder: Path) -> None:
+    """Makes the folder of the report, before all is measured for nothing.
+
+    Raises:
+        OSError: it cannot be made or written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"--report {folder} cannot be written; name another folder")
 
 
 class Bench:
@@ -229,7 +242,6 @@ def search(bench: Bench, args: argparse.Namespace) -> Capacity:
 
 def conclude(capacity: Capacity, *, folder: Path) -> int:
     """Prints and writes what was found; returns the exit code."""
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / "capacity.json").write_text(build_json(capacity), encoding="utf-8")
     (folder / "capacity.html").write_text(build_page(capacity), encoding="utf-8")
     (folder / "capacity.png").write_bytes(draw_png(capacity))

@@ -42,7 +42,7 @@ from text_mix import MixError
 sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
 
 from base_model import BaseModelError
-from comparison.figures import Lap, Outcome, find, judge
+from comparison.figures import Lap, Outcome, Verdict, find, judge
 from comparison.job import NUM_CHECKED, CannotStart, Job, prepare
 from comparison.machine import describe_machine, find_processor
 from comparison.peer import Peer
@@ -207,15 +207,25 @@ def run(args: argparse.Namespace, *, peers: Sequence[Peer], check: Callable[[], 
         }
         args.json.write_text(build_json(outcomes, verdicts=verdicts, facts=facts), encoding="utf-8")
         say(f"wrote {args.json}")
-    return choose_exit_code(outcomes, is_met=not args.check or all(v.is_met for v in verdicts))
+    return choose_exit_code(outcomes, verdicts=verdicts, is_judged=args.check)
 
 
-def choose_exit_code(outcomes: Sequence[Outcome], *, is_met: bool) -> int:
-    """Returns 2 where one of ours did not start, 1 where it failed or a target is missed."""
-    failed = [each for each in outcomes if each.peer.form == "ours" and each.error]
-    if any(not each.laps for each in failed):
+def choose_exit_code(
+    outcomes: Sequence[Outcome], *, verdicts: Sequence[Verdict], is_judged: bool
+) -> int:
+    """Returns 2 where ours did not start or a verdict that is wanted is missing, else 0 or 1.
+
+    1 is for one of ours that failed or answered wrongly, and, where verdicts are wanted, for a
+    missed target.
+    """
+    ours = [each for each in outcomes if each.peer.form == "ours"]
+    if any(each.error and not each.laps for each in ours):
         return 2
-    return 0 if is_met and not failed else 1
+    if is_judged and len(verdicts) < len(outcomes) - len(ours):
+        return 2
+    is_wrong = any(each.error or any(lap.num_wrong for lap in each.laps) for each in ours)
+    is_missed = is_judged and not all(verdict.is_met for verdict in verdicts)
+    return 1 if is_wrong or is_missed else 0
 
 
 def run_rounds(

@@ -97,6 +97,7 @@ class LoadTest:
         self.is_judged = False
         self.process = ProcessLook()
         self.watches: list[Watch] = []
+        self.workers: set[str] = set()
         self.reports: dict[str, list[float]] = {}  # worker to the processor time of its looks
         environment.is_over = Event()
         environment.session = None
@@ -155,6 +156,8 @@ class LoadTest:
         self.environment.is_over.clear()
         self.is_judged = False
         self.reports.clear()
+        if isinstance(self.environment.runner, MasterRunner):
+            self.workers = {client.id for client in self.environment.runner.clients.all}
         self.start_s = now_s()
         self.process, self.server = ProcessLook(), ServerLook(session.triton)
         self.watches = (
@@ -189,13 +192,16 @@ class LoadTest:
         self.environment.is_over.set()
         if isinstance(self.environment.runner, MasterRunner):
             runner = self.environment.runner
-            workers = {client.id for client in runner.clients.all}
+            self.workers |= {client.id for client in runner.clients.all}
             runner.send_message(FINISH)
             deadline_s = now_s() + self.environment.stop_timeout + FINISH_MARGIN_S
-            while not workers <= self.reports.keys() and now_s() < deadline_s:
+            while now_s() < deadline_s and self.find_awaited():
                 gevent.sleep(0.1)
-            if missing := len(workers - self.reports.keys()):
-                complain(f"{missing} of {len(workers)} workers did not send their last calls")
+
+    def find_awaited(self) -> set[str]:
+        """Returns the workers that are there and have not sent their last calls."""
+        present = {client.id for client in self.environment.runner.clients.all}
+        return (self.workers & present) - self.reports.keys()
 
     def finish_worker(self, environment: Environment, **_: Any) -> None:
         """Ends a worker's calls, and sends what is not sent yet."""
@@ -235,6 +241,7 @@ class LoadTest:
             (folder / "report.html").write_text(build_page(run), encoding="utf-8")
         except OSError as error:
             complain(f"cannot write the report: {error}")
+            self.environment.process_exit_code = UNUSABLE
         if not self.options.quiet:
             print(*format_run(run), f"report: {folder / 'report.html'} (and .json)", sep="\n")
         if run.problem:
@@ -255,8 +262,19 @@ class LoadTest:
             warm_up_s=self.options.warm_up,
             polls=self.server.polls,
             generator=GeneratorLoad(cpu_share=busiest, num_processes=len(reports)),
+            loss=self.find_loss(),
             targets=read_all_targets(self.options),
             facts=self.collect_facts(),
+        )
+
+    def find_loss(self) -> str | None:
+        """Returns why calls of workers are missing; None where none are."""
+        missing = self.workers - self.reports.keys()
+        if not missing:
+            return None
+        return (
+            f"{len(missing)} of {len(self.workers)} workers did not send all their calls: they "
+            "failed or were lost; see their output"
         )
 
     def collect_facts(self) -> dict[str, str]:

@@ -33,7 +33,7 @@ from serving.address import Address
 from serving.start_error import StartError
 from serving.triton_server import REPOSITORY, TritonServer
 from traffic.arrivals import divide
-from verdict.targets import TargetError, read_targets
+from traffic.options import DEFAULT_WARM_UP_S, parse_targets
 
 FOLDER = Path(__file__).resolve().parent
 MAX_RATE = 1_000_000
@@ -101,8 +101,8 @@ def parse_args(argv: list[str] | None = None) -> tuple[argparse.Namespace, list[
         "--targets",
         type=parse_targets,
         metavar="FILE",
-        help="what must be shown (closed loop: loadtest/targets.toml; open loop: nine tenths of "
-        "the rate, and not more than a call of a thousand failed)",
+        help="what must be shown (loadtest/targets.toml; in an open loop, answers that keep up "
+        "with nine tenths of the calls; of batches, that at most one of a thousand fails)",
     )
     return parser.parse_known_args(argv)
 
@@ -125,15 +125,6 @@ def parse_rate(text: str) -> float:
     return rate
 
 
-def parse_targets(text: str) -> str:
-    """Returns a file's name, if what stands in it makes sense; "" is no file."""
-    try:
-        _ = read_targets(Path(text)) if text else None
-    except TargetError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return text
-
-
 def build_options(args: argparse.Namespace, *, url: str) -> list[str]:
     """Returns Locust's options for this command's."""
     users, options = args.users, [f"{CALLS[args.call]}User"]
@@ -146,6 +137,7 @@ def build_options(args: argparse.Namespace, *, url: str) -> list[str]:
         f"--users={users}",
         f"--spawn-rate={min(users, MAX_SPAWN_RATE)}",
         f"--run-time={args.seconds}s",
+        f"--warm-up={max(DEFAULT_WARM_UP_S, 2 + users / MAX_SPAWN_RATE):g}",
         *build_targets(args),
     ]
 
@@ -155,7 +147,9 @@ def build_targets(args: argparse.Namespace) -> list[str]:
     if args.targets is not None:
         return [f"--targets={args.targets}"]
     if args.rate:
-        return [f"--min-rate={0.9 * args.rate:g}", "--max-error-share=0.001"]
+        return ["--min-answered-share=0.9", "--max-error-share=0.001"]
+    if args.call == "batch":
+        return ["--max-error-share=0.001"]
     return [f"--targets={FOLDER / 'targets.toml'}"]
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
+from numpy.typing import NDArray
+from verdict.figures import percentile
 
 from comparison.closed_loop import Load
 from comparison.peer import Peer
@@ -121,9 +123,9 @@ def summarize(laps: Sequence[Lap]) -> Figures:
     """Returns the figures of a server with at least one lap, in which answers came."""
     loads = [lap.load for lap in laps]
     rates = [lap.texts_per_s for lap in laps]
-    latencies_ms = 1000 * np.concatenate([load.latencies_s for load in loads])
-    p50_ms, p99_ms = np.percentile(latencies_ms, [50, 99]).tolist()
-    num_thousands = len(latencies_ms) / 1000
+    latencies_s: NDArray[np.float64] = np.concatenate([load.latencies_s for load in loads])
+    p50_ms, p99_ms = (1000 * percentile(latencies_s, each) for each in (50, 99))
+    num_thousands = len(latencies_s) / 1000
     caller_cpu_s = sum(load.caller_cpu_s for load in loads)
     return Figures(
         texts_per_s=median(rates),

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 import psutil
+from serving.triton_binary import SPIN_LOOPS
 from serving.triton_server import SHARED_MEMORY, die_with_us, signals_ignored
 
 from comparison.peer import Peer, Place, build_command
@@ -174,7 +175,12 @@ def build_environment(extra: Mapping[str, str], *, place: Place) -> dict[str, st
     environment = {key: os.environ[key] for key in os.environ if key != "VIRTUAL_ENV"}
     inherited = environment.get("PATH", os.defpath)
     environment["PATH"] = os.pathsep.join([str(place.python.parent), inherited])
-    own = {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "TMPDIR": str(place.scratch)}
+    own = {
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "TMPDIR": str(place.scratch),
+        "GOMP_SPINCOUNT": SPIN_LOOPS,  # as ours: the caller is a neighbour on the same cores
+    }
     return {**environment, **own, **extra}
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from verdict.targets import NAMES, Targets, find_problem, read_targets
+from verdict.targets import NAMES, TargetError, Targets, find_problem, read_targets
 
 from traffic.shapes import SHAPES
 
@@ -19,7 +19,8 @@ MAX_BATCH_ROWS = 10_000
 REPORTS = Path(__file__).resolve().parents[1] / "reports"
 TARGET_HELP = {
     "min_rate": "answered texts a second, at least",
-    "max_p50_ms": "median latency of the answered calls, from when they were due",
+    "min_answered_share": "answered texts as a share of those that were due, as in 0.9",
+    "max_p50_ms": "median latency, from when a call was due; a failed one counts as infinite",
     "max_p95_ms": "95th percentile of it",
     "max_p99_ms": "99th percentile of it",
     "max_error_share": "share of the calls that fail, 0 to 1",
@@ -84,7 +85,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def _add_verdict(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("Verdict")
     group.add_argument(
-        "--targets", type=_parse_targets, default="", metavar="FILE", help="TOML file of targets"
+        "--targets", type=parse_targets, default="", metavar="FILE", help="TOML file of targets"
     )
     group.add_argument(
         "--quiet", action="store_true", help="print nothing but errors; the report has it all"
@@ -110,12 +111,12 @@ def read_all_targets(options: argparse.Namespace) -> Targets:
     return targets.override({name: getattr(options, name) for name in NAMES})
 
 
-def _parse_targets(text: str) -> str:
-    if text:
-        try:
-            read_targets(Path(text))
-        except Exception as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
+def parse_targets(text: str) -> str:
+    """Returns a file's name, if what stands in it makes sense; "" is no file."""
+    try:
+        _ = read_targets(Path(text)) if text else None
+    except TargetError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
     return text
 
 

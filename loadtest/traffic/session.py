@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from emotion_client import EmotionClient, EmotionError
+from emotion_client import EmotionClient
 from emotion_client.errors import translate
 from tritonclient.grpc import InferenceServerClient, InferInput
 from tritonclient.utils import InferenceServerException
@@ -105,14 +105,19 @@ class Session:
             num_texts: that it asks for.
             due_s: when it should begin, Unix time.
         """
-        begin_s, error = now_s(), None
+        begin_s = now_s()
+        error: BaseException | None = None
         try:
             ask()
-        except EmotionError as caught:
+        except Exception as caught:
             error = caught
-        latency_s = now_s() - due_s
-        failure = type(error).__name__ if error else ""
-        self.samples.add(Sample(due_s, begin_s - due_s, latency_s, num_texts, failure))
+        except BaseException as caught:  # Locust ends calls that outlast a run by far
+            error = caught
+            raise
+        finally:
+            latency_s = now_s() - due_s
+            failure = type(error).__name__ if error else ""
+            self.samples.add(Sample(due_s, begin_s - due_s, latency_s, num_texts, failure))
         self._fire(
             request_type="gRPC",
             name=name,

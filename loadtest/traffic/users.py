@@ -119,7 +119,10 @@ class OpenLoop(EmotionUser):
 
     def on_stop(self) -> None:
         """Waits for the calls under way: the slowest are not to be lost."""
-        self.calls.join()
+        try:
+            self.calls.join()
+        finally:
+            self.calls.kill()
 
 
 class TextUser(Text, ClosedLoop):

@@ -42,11 +42,15 @@ class Capacity:
         """The answer."""
         if self.held is None:
             return f"no rate holds p99 under {self.max_p99_ms:g} ms"
-        return (
+        sentence = (
             f"holds {self.held.rate:,.1f} texts/s at Poisson arrivals with p99 "
             f"{self.held.p99_ms:,.0f} ms (limit {self.max_p99_ms:g} ms); at most "
             f"{self.most_per_s:,.1f} texts/s in a closed loop"
         )
+        beyond = [step for step in self.steps if step.rate > self.held.rate]
+        if beyond and min(beyond, key=lambda step: step.rate).problem:
+            sentence += ". Just beyond it the generator was late as well: it may hold more"
+        return sentence
 
 
 def format_steps(steps: Sequence[Step], *, max_p99_ms: float) -> list[str]:

@@ -19,6 +19,7 @@ def build_json(run: Run) -> str:
     document = {
         "is_met": run.is_met,
         "problem": run.problem,
+        "loss": run.loss,
         "lateness": run.lateness,
         "saturation": run.saturation,
         "targets": [asdict(judgement) for judgement in run.judgements],

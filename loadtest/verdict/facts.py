@@ -6,8 +6,8 @@ import os
 import platform
 import subprocess
 from importlib.metadata import version
-from pathlib import Path
 
+from comparison.machine import find_processor
 from emotion_client import ServerInfo
 from emotion_client.errors import translate
 from tritonclient.grpc import InferenceServerClient
@@ -20,7 +20,7 @@ TIMEOUT_S = 10.0
 def describe_machine() -> dict[str, str]:
     """Returns the facts of the machine that makes the load."""
     facts = {
-        "processor": f"{_read_processor()}, {os.cpu_count()} cores",
+        "processor": f"{find_processor()}, {os.cpu_count()} cores",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
         "system": platform.platform(),
         "versions": f"Python {platform.python_version()}, "
@@ -45,15 +45,6 @@ def describe_server(server: InferenceServerClient, *, url: str, info: ServerInfo
         "model": f"revision {info.revision[:12]}, reads {info.max_length} tokens, "
         f"labels {', '.join(info.labels)}",
     }
-
-
-def _read_processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _ask_gpus() -> str:

@@ -37,10 +37,12 @@ class Figures:
         num_calls: due in it.
         due_per_s: calls due a second: in an open loop, the rate that was sent.
         texts_per_s: texts whose answers came within the window, a second.
+        answered_share: those texts as a share of the texts that were due in it: below 1 where
+            answers do not keep up with arrivals, above it where a backlog is worked off.
         error_share: share of the calls that failed, 0 to 1.
         failures: how often by name of the error.
-        percentiles_ms: latency of the answered calls, from when they were due, by percentile;
-            without one, all are NaN.
+        percentiles_ms: latency of the calls, from when they were due, by percentile. A failed call
+            is slower than any: it counts as infinite. Without a call, all are NaN.
         max_ms: of the slowest answered call.
     """
 
@@ -48,6 +50,7 @@ class Figures:
     num_calls: int
     due_per_s: float
     texts_per_s: float
+    answered_share: float
     error_share: float
     failures: dict[str, int]
     percentiles_ms: dict[float, float]
@@ -94,16 +97,18 @@ def measure(calls: Calls, *, window: Window) -> Figures:
     due = calls.choose(is_within(calls.due_s, window))
     answered = due.choose(due.is_answered)
     failures = Counter(due.failures[~due.is_answered].tolist())
-    latency_ms = 1000 * answered.latency_s
+    latency_ms: NDArray[np.float64] = 1000.0 * np.where(due.is_answered, due.latency_s, np.inf)
+    num_answered = count_answered(calls, window=window)
     return Figures(
         seconds=window.seconds,
         num_calls=len(due.due_s),
         due_per_s=len(due.due_s) / window.seconds,
-        texts_per_s=count_answered(calls, window=window) / window.seconds,
+        texts_per_s=num_answered / window.seconds,
+        answered_share=num_answered / max(1, int(due.num_texts.sum())),
         error_share=sum(failures.values()) / max(1, len(due.due_s)),
         failures=dict(failures.most_common()),
         percentiles_ms={each: percentile(latency_ms, each) for each in PERCENTILES},
-        max_ms=float(latency_ms.max()) if len(latency_ms) else float("nan"),
+        max_ms=float(1000 * answered.latency_s.max()) if len(answered.due_s) else float("nan"),
     )
 
 

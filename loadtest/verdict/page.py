@@ -32,7 +32,7 @@ def build_page(run: Run) -> str:
         title="Load test",
         verdict=verdict,
         verdict_class=verdict_class,
-        warning=run.lateness or run.saturation,
+        warning=run.problem or run.saturation,
         targets=targets,
         figures=figures,
         pictures=draw_run(run),
@@ -80,7 +80,7 @@ def render(
 
 def _conclude(run: Run) -> tuple[str, str]:
     if run.problem is not None:
-        return "no verdict: the generator was the limit", "unclear"
+        return "no verdict", "unclear"
     if not run.judgements:
         return "measured; no targets were given", "unclear"
     return ("targets met", "pass") if run.is_met else ("target missed", "fail")

@@ -12,6 +12,8 @@ from verdict.figures import Figures, Poll, ServerFigures, Window, is_within, mea
 from verdict.series import Look, Second, cut, follow
 from verdict.targets import Judgement, Targets, judge
 
+MAX_CLOCK_S = 1.0
+
 
 @dataclass(frozen=True)
 class Run:
@@ -23,6 +25,7 @@ class Run:
         server: what Triton counted; None where it could not be asked.
         generator: how busy the generator was.
         judgements: on each target.
+        loss: why calls are missing from the figures; None where none are.
         lateness: why the load was not the one that was asked for; None where it was.
         saturation: why the server may do better than this; None where the limit is not the
             generator's.
@@ -36,6 +39,7 @@ class Run:
     server: ServerFigures | None
     generator: GeneratorLoad
     judgements: list[Judgement]
+    loss: str | None
     lateness: str | None
     saturation: str | None
     seconds: list[Second]
@@ -53,7 +57,7 @@ class Run:
 
         A saturated generator makes a server look worse, never better: it cannot spoil a pass.
         """
-        return self.lateness or (None if self.is_met else self.saturation)
+        return self.loss or self.lateness or (None if self.is_met else self.saturation)
 
 
 def conclude(
@@ -66,6 +70,7 @@ def conclude(
     generator: GeneratorLoad,
     targets: Targets,
     facts: dict[str, str],
+    loss: str | None = None,
 ) -> Run:
     """Measures and judges a run.
 
@@ -78,6 +83,7 @@ def conclude(
         generator: how busy it was.
         targets: what is wanted.
         facts: for the report.
+        loss: why calls are missing; None where none are known to be.
     """
     if warm_up_s >= end_s - start_s:
         warm_up_s = 0.0
@@ -90,9 +96,23 @@ def conclude(
         server=server,
         generator=generator,
         judgements=judge(targets, figures=figures, server=server),
+        loss=loss or find_loss(calls, start_s=start_s, end_s=end_s),
         lateness=find_lateness(calls.choose(is_within(calls.due_s, window))),
         saturation=find_saturation(generator),
         seconds=cut(calls, start_s=start_s, end_s=end_s),
         looks=follow(polls, start_s=start_s),
         warm_up_s=warm_up_s,
+    )
+
+
+def find_loss(calls: Calls, *, start_s: float, end_s: float) -> str | None:
+    """Returns why these calls are not those of the run; None where they are."""
+    if not len(calls.due_s):
+        return "no call was made"
+    is_outside = (calls.due_s < start_s - MAX_CLOCK_S) | (calls.due_s > end_s + MAX_CLOCK_S)
+    if not is_outside.any():
+        return None
+    return (
+        f"{int(is_outside.sum()):,} calls were due outside the run: the clocks of the workers' "
+        f"machines differ by more than {MAX_CLOCK_S:g} s; set them (NTP)"
     )

@@ -60,8 +60,9 @@ def cut(calls: Calls, *, start_s: float, end_s: float) -> list[Second]:
     answered = calls.choose(calls.is_answered)
     bins = [*edges_s, np.inf]  # a last bin, which numpy closes on both sides
     num_texts, _ = np.histogram(answered.end_s, bins=bins, weights=answered.num_texts)
+    # Every call is in one second: those that were due a moment before or after, in the nearest.
     order = np.argsort(calls.due_s)
-    cuts = np.split(order, np.searchsorted(calls.due_s[order], edges_s))[1:-1]
+    cuts = np.split(order, np.searchsorted(calls.due_s[order], edges_s[1:-1]))
     return [
         _describe(calls.choose(due), elapsed_s=elapsed_s, num_texts=int(num_texts[elapsed_s]))
         for elapsed_s, due in enumerate(cuts)

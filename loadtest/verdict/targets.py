@@ -11,6 +11,8 @@ from typing import Any
 
 from verdict.figures import Figures, ServerFigures
 
+MAX_VALUE = 1e12
+
 
 class TargetError(Exception):
     """The targets make no sense; the message is one sentence that says where and what to do."""
@@ -22,6 +24,8 @@ class Targets:
 
     Attributes:
         min_rate: answered texts a second.
+        min_answered_share: answered texts as a share of those that were due, as in 0.9: whether
+            answers keep up with the arrivals of an open loop.
         max_p50_ms: median latency, from when a call was due.
         max_p95_ms: 95th percentile.
         max_p99_ms: 99th percentile.
@@ -30,6 +34,7 @@ class Targets:
     """
 
     min_rate: float | None = None
+    min_answered_share: float | None = None
     max_p50_ms: float | None = None
     max_p95_ms: float | None = None
     max_p99_ms: float | None = None
@@ -83,11 +88,15 @@ def read_targets(file: Path) -> Targets:
 
 def find_problem(name: str, value: Any) -> str | None:
     """Returns what is wrong with a target's value; None where nothing is."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+    if not isinstance(value, int | float) or isinstance(value, bool):
         return "it must be a number"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "it must be a number"
+    if value > MAX_VALUE:
+        return f"it must be at most {MAX_VALUE:,.0f}"
     if value < 0:
         return "it must be at least 0"
-    if name == "max_error_share" and value > 1:
+    if name.endswith("_share") and value > 1:
         return "it must be at most 1: it is a share"
     return None
 
@@ -96,6 +105,7 @@ def judge(targets: Targets, *, figures: Figures, server: ServerFigures | None) -
     """Compares what was measured with what is wanted."""
     measured = {
         "min_rate": figures.texts_per_s,
+        "min_answered_share": figures.answered_share if figures.num_calls else math.nan,
         "max_p50_ms": figures.percentiles_ms[50.0],
         "max_p95_ms": figures.percentiles_ms[95.0],
         "max_p99_ms": figures.percentiles_ms[99.0],

@@ -10,7 +10,16 @@ from typing import Any
 
 import capacity
 import pytest
-from capacity import MAX_STEPS, Bench, CannotMeasure, conclude, main, parse_args, search
+from capacity import (
+    MAX_STEPS,
+    Bench,
+    CannotMeasure,
+    conclude,
+    main,
+    make_folder,
+    parse_args,
+    search,
+)
 from load_runs import build_step
 from verdict.capacity_page import Capacity
 from verdict.search import Step
@@ -295,6 +304,7 @@ def test_conclude_writes_page_picture_and_json(
 ) -> None:
     found = Capacity(500.0, 44.0, steps, FACTS)
     folder = tmp_path / "new" / "reports"
+    make_folder(folder)
     assert conclude(found, folder=folder) == code
     assert found.sentence in capsys.readouterr().out
     assert {file.name for file in folder.iterdir()} == {

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from compare import choose_exit_code, main, parse_args, rotate_peers
-from comparison.figures import Outcome
+from comparison.closed_loop import Load
+from comparison.figures import Lap, Outcome, Ratio, Verdict
 from comparison.peers import PEERS
 
 OURS, OURS_TEXT, LITSERVE = PEERS[:3]
@@ -51,15 +52,38 @@ def test_rotate_spreads_the_places_over_the_rounds() -> None:
     assert second.index(PEERS[0]) == (len(PEERS) + 1) // 2
 
 
+LOAD = Load(10.0, (0.5,), server_cpu_s=15.0, caller_cpu_s=1.0, machine_cpu_s=16.5)
+GOOD, WRONG = Lap(LOAD, 2**20, num_wrong=0), Lap(LOAD, 2**20, num_wrong=1)
+FAILED = Outcome(LITSERVE, (), "it cannot be installed")
+
+
 @pytest.mark.parametrize(
-    ("outcomes", "is_met", "code"),
+    ("outcomes", "code"),
     [
-        ([Outcome(OURS, (), None)], True, 0),
-        ([Outcome(OURS, (), None)], False, 1),
-        ([Outcome(LITSERVE, (), "it cannot be installed")], True, 0),
-        ([Outcome(OURS_TEXT, (), "it ended")], True, 2),
+        ([Outcome(OURS, (GOOD,), None), Outcome(LITSERVE, (GOOD,), None)], 0),
+        ([Outcome(OURS, (GOOD,), None), FAILED], 0),
+        ([Outcome(OURS_TEXT, (), "it ended")], 2),
+        ([Outcome(OURS, (GOOD,), "it ended")], 1),
+        ([Outcome(OURS, (WRONG,), None)], 1),
     ],
-    ids=["measured", "missed", "peer-failed", "ours-cannot-start"],
+    ids=["measured", "peer-failed", "ours-cannot-start", "ours-died", "ours-is-wrong"],
 )
-def test_exit_code(outcomes: list[Outcome], is_met: bool, code: int) -> None:
-    assert choose_exit_code(outcomes, is_met=is_met) == code
+def test_exit_code(outcomes: list[Outcome], code: int) -> None:
+    assert choose_exit_code(outcomes, verdicts=[], is_judged=False) == code
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "rates", "code"),
+    [
+        ([Outcome(OURS, (GOOD,), None), Outcome(LITSERVE, (GOOD,), None)], [3.0], 0),
+        ([Outcome(OURS, (GOOD,), None), Outcome(LITSERVE, (GOOD,), None)], [1.0], 1),
+        ([Outcome(OURS, (GOOD,), None), FAILED], [], 2),
+        ([Outcome(LITSERVE, (GOOD,), None)], [], 2),
+    ],
+    ids=["met", "missed", "peer-failed", "without-ours"],
+)
+def test_exit_code_where_targets_are_checked(
+    outcomes: list[Outcome], rates: list[float], code: int
+) -> None:
+    verdicts = [Verdict(LITSERVE, Ratio(rate, rate, rate), 2.0) for rate in rates]
+    assert choose_exit_code(outcomes, verdicts=verdicts, is_judged=True) == code

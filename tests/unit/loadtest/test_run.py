@@ -64,6 +64,7 @@ def test_options_by_default_are_a_closed_loop_with_the_project_s_targets() -> No
         "--users=16",
         "--spawn-rate=16",
         "--run-time=30s",
+        "--warm-up=3",
         f"--targets={FOLDER / 'targets.toml'}",
     ]
     assert (FOLDER / "targets.toml").is_file()
@@ -83,7 +84,7 @@ def test_options_of_a_closed_loop_have_its_callers_and_seconds() -> None:
 @pytest.mark.parametrize(
     ("rate", "num_users"), [("0.5", 1), ("50", 50), ("12.34", 12), ("3333", 200)]
 )
-def test_options_of_an_open_loop_make_the_rate_and_ask_for_nine_tenths_of_it(
+def test_options_of_an_open_loop_make_the_rate_and_ask_that_answers_keep_up(
     rate: str, num_users: int
 ) -> None:
     options = build("--rate", rate)
@@ -92,9 +93,16 @@ def test_options_of_an_open_loop_make_the_rate_and_ask_for_nine_tenths_of_it(
     assert f"--spawn-rate={min(num_users, MAX_SPAWN_RATE)}" in options
     parsed, _ = parse_as_locust(options)
     assert num_users * parsed.arrivals_per_user == pytest.approx(float(rate), rel=1e-5)
-    assert read_all_targets(parsed) == Targets(
-        min_rate=pytest.approx(0.9 * float(rate), rel=1e-5), max_error_share=0.001
-    )
+    assert read_all_targets(parsed) == Targets(min_answered_share=0.9, max_error_share=0.001)
+
+
+def test_options_of_batches_ask_for_no_latency_of_single_texts() -> None:
+    parsed, _ = parse_as_locust(build("--call=batch"))
+    assert read_all_targets(parsed) == Targets(max_error_share=0.001)
+
+
+def test_options_of_many_callers_leave_their_start_to_the_warm_up() -> None:
+    assert "--warm-up=22" in build("--users=2000")
 
 
 def test_options_targets_of_a_file_are_the_only_ones(tmp_path: Path) -> None:
@@ -109,7 +117,9 @@ def test_options_targets_of_a_file_are_the_only_ones(tmp_path: Path) -> None:
 def test_options_of_a_caller_go_behind_and_so_before_ours() -> None:
     options = build("--rate=50", "--min-rate=10", "--max-p99-ms", "300", "--processes", "4")
     parsed, rest = parse_as_locust(options)
-    assert read_all_targets(parsed) == Targets(min_rate=10, max_p99_ms=300, max_error_share=0.001)
+    assert read_all_targets(parsed) == Targets(
+        min_rate=10, min_answered_share=0.9, max_p99_ms=300, max_error_share=0.001
+    )
     assert rest[-2:] == ["--processes", "4"]
 
 

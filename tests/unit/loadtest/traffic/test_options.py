@@ -137,7 +137,7 @@ def test_negative_number_behind_a_space_is_refused_as_such(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("max_p98_ms = 1", "max_p98_ms is no target; choose of min_rate, max_p50_ms"),
+        ("max_p98_ms = 1", "max_p98_ms is no target; choose of min_rate, min_answered_share"),
         ("min_rate = -1", "min_rate is -1; it must be at least 0"),
         ("min_rate", "no TOML"),
         (None, "No such file or directory; name a file of targets"),

@@ -36,7 +36,8 @@ def refuse(name: str) -> None:
 def test_sentence_names_rate_limit_and_closed_loop() -> None:
     assert build(*STEPS).sentence == (
         "holds 900.0 texts/s at Poisson arrivals with p99 480 ms (limit 500 ms); at most "
-        "1,300.0 texts/s in a closed loop"
+        "1,300.0 texts/s in a closed loop. Just beyond it the generator was late as well: it may "
+        "hold more"
     )
 
 

@@ -128,16 +128,24 @@ def test_measure_failed_calls_are_counted_by_name_and_in_no_latency() -> None:
 
 
 @pytest.mark.parametrize(
-    ("samples", "error_share"),
-    [([], 0.0), (build_samples(12, failure="Unavailable"), 1.0)],
+    ("samples", "error_share", "latency"),
+    [([], 0.0, "nan"), (build_samples(12, failure="Unavailable"), 1.0, "inf")],
     ids=["no-calls", "all-failed"],
 )
-def test_measure_nothing_answered_has_latencies_that_are_nan(
-    samples: list[Sample], error_share: float
+def test_measure_nothing_answered_has_no_latencies(
+    samples: list[Sample], error_share: float, latency: str
 ) -> None:
     found = figures_of(*samples)
-    assert all(math.isnan(value) for value in [*found.percentiles_ms.values(), found.max_ms])
-    assert (found.texts_per_s, found.error_share) == (0, error_share)
+    assert {str(value) for value in found.percentiles_ms.values()} == {latency}
+    assert math.isnan(found.max_ms)
+    assert (found.texts_per_s, found.error_share, found.answered_share) == (0, error_share, 0)
+
+
+def test_measure_failed_calls_are_slower_than_any() -> None:
+    refused = build_samples(12, latency_s=0.001, failure="Overloaded")
+    found = figures_of(*build_samples(12), *refused)
+    assert found.percentiles_ms[50.0] == 250
+    assert found.percentiles_ms[75.0] == math.inf
 
 
 @pytest.mark.parametrize(

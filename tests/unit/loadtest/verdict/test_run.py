@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from load_runs import START_S, build_polls, build_run, build_samples
 from traffic.generator import GeneratorLoad
@@ -27,10 +29,10 @@ def test_conclude_run_that_is_no_longer_than_its_warm_up_counts_whole(warm_up_s:
     assert (run.warm_up_s, run.figures.seconds, run.figures.num_calls) == (0, 8, 128)
 
 
-def test_conclude_run_that_ended_at_once_has_no_figures_and_is_no_error() -> None:
+def test_conclude_run_that_ended_at_once_has_no_figures_and_no_verdict() -> None:
     run = build_run([], end_s=START_S, polls=build_polls()[:1])
     assert (run.figures.num_calls, run.figures.texts_per_s) == (0, 0)
-    assert (run.server, run.problem) == (None, None)
+    assert (run.server, run.problem) == (None, "no call was made")
 
 
 @pytest.mark.parametrize(
@@ -72,3 +74,19 @@ def test_run_of_a_saturated_generator_may_not_fail() -> None:
 def test_run_that_is_late_and_saturated_says_that_it_is_late() -> None:
     run = build_run(build_samples(late_s=0.2), targets=MISSED, generator=BUSY)
     assert run.problem == run.lateness
+
+
+def test_conclude_without_a_call_is_no_verdict() -> None:
+    run = build_run([], targets=Targets(max_error_share=0.5))
+    assert run.problem == "no call was made"
+
+
+def test_conclude_with_calls_of_another_clock_is_no_verdict() -> None:
+    strays = [replace(sample, due_s=sample.due_s + 60) for sample in build_samples(1)]
+    run = build_run([*build_samples(), *strays])
+    assert run.problem is not None
+    assert run.problem.startswith("16 calls were due outside the run: the clocks")
+
+
+def test_conclude_with_lost_workers_is_no_verdict() -> None:
+    assert build_run(loss="1 of 2 workers was lost").problem == "1 of 2 workers was lost"

@@ -14,6 +14,7 @@ from verdict.targets import NAMES, Targets
 BUSY = GeneratorLoad(cpu_share=0.99, num_processes=1)
 TARGETS = Targets(
     min_rate=15,
+    min_answered_share=0.9,
     max_p50_ms=250,
     max_p95_ms=300,
     max_p99_ms=200,
@@ -90,8 +91,14 @@ def test_format_run_that_passes_with_a_saturated_generator_has_both() -> None:
 
 
 def test_format_run_without_an_answer_is_no_error_and_misses() -> None:
-    lines = format_run(build_run([], polls=[], targets=TARGETS))
+    refused = build_samples(failure="Overloaded")
+    lines = format_run(build_run(refused, polls=[], targets=TARGETS))
     assert sum(line.endswith("  FAIL") for line in lines) == len(NAMES)
+
+
+def test_format_run_without_a_call_has_no_verdict() -> None:
+    lines = format_run(build_run([], polls=[], targets=TARGETS))
+    assert not any(line.endswith(("FAIL", "pass")) for line in lines)
 
 
 @pytest.mark.parametrize(

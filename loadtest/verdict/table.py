@@ -11,7 +11,7 @@ from verdict.targets import Judgement
 # Name of a target: how people call it, the factor to its unit, and the unit.
 WORDS = {
     "min_rate": ("rate, at least", 1, "texts/s"),
-    "min_answered_share": ("answered of the due, at least", 100, "%"),
+    "min_answered_share": ("answered, at least", 100, "%"),
     "max_p50_ms": ("p50, at most", 1, "ms"),
     "max_p95_ms": ("p95, at most", 1, "ms"),
     "max_p99_ms": ("p99, at most", 1, "ms"),

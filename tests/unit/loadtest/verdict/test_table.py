@@ -38,6 +38,7 @@ def test_format_run_has_all_figures_and_a_line_of_each_target() -> None:
         "",
         "target                                measured  verdict",
         "rate, at least 15 texts/s           16 texts/s  pass",
+        "answered, at least 90 %                  100 %  pass",
         "p50, at most 250 ms                     250 ms  pass",
         "p95, at most 300 ms                     250 ms  pass",
         "p99, at most 200 ms                     250 ms  FAIL",

@@ -230,7 +230,9 @@ def test_no_server_is_one_sentence_and_nothing_is_written(data, tmp_path):
 
 
 @pytest.mark.parametrize("is_served", [False, True], ids=["in-process", "through-server"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+)
 def test_signal_stops_it_with_0_and_nothing_is_written(
     number, is_served, checkpoint, server, tmp_path
 ):

@@ -96,7 +96,14 @@ def test_serve_ctrl_c_while_it_starts_stops_with_zero():
     assert traces() == before
 
 
-@pytest.mark.parametrize("model", ["emotion", "emotion_tokenizer", "emotion_info"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "emotion",
+        pytest.param("emotion_tokenizer", marks=pytest.mark.long),
+        pytest.param("emotion_info", marks=pytest.mark.long),
+    ],
+)
 def test_serve_model_process_killed_exits_one(model):
     before = traces()
     with serve() as running:
@@ -179,7 +186,12 @@ def test_serve_checkpoint_missing_exits_two(tmp_path):
     ("parameters", "sentence"),
     [
         pytest.param({"dtype": "int3"}, "dtype is 'int3'; choose one of auto", id="bad value"),
-        pytest.param({"max_batch_tokens": "5"}, "max_length, 128", id="budget too small"),
+        pytest.param(
+            {"max_batch_tokens": "5"},
+            "max_length, 128",
+            id="budget too small",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_server_wrong_configuration_stops_the_start(
@@ -194,6 +206,7 @@ def test_server_wrong_configuration_stops_the_start(
     assert sentence in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.long
 def test_full_queue_with_a_limit_answers_at_once(default_repository, tmp_path):
     repository = with_checkpoint(default_repository, target=tmp_path / "repository")
     config = repository / "emotion" / "config.pbtxt"

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 LOADTEST = Path(__file__).resolve().parents[3] / "loadtest"
-OF_LOCUST = {"traffic.users", "traffic.watch"}
+OF_LOCUST = {"traffic.load_test", "traffic.users", "traffic.watch"}
 SCRIPT = """
 import importlib, json, sys
 sys.path[:0] = json.loads(sys.argv[1])

@@ -23,8 +23,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from counts import count_up_to
 from emotion_client.command.interruption import Interruption
-from run import FOLDER, MAX_SPAWN_RATE, open_server, parse_count, parse_rate, run_locust, say
+from measured_server import open_server
+from run import FOLDER, MAX_COUNT, MAX_SPAWN_RATE, parse_rate, run_locust, say
 from traffic.arrivals import divide
 from verdict.capacity_page import Capacity, build_json, build_page, draw_png, format_steps
 from verdict.search import Step, choose_rate
@@ -53,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     interruption.install()
     try:
         make_folder(args.report)
-        with open_server(args.url) as url, tempfile.TemporaryDirectory() as scratch:
+        with open_server(args.url, report=say) as url, tempfile.TemporaryDirectory() as scratch:
             bench = Bench(
                 url,
                 scratch=Path(scratch),
@@ -91,7 +93,7 @@ def parse_args(argv: list[str] | None = None) -> tuple[argparse.Namespace, list[
     )
     parser.add_argument(
         "--seconds",
-        type=parse_count,
+        type=count_up_to(MAX_COUNT),
         default=DEFAULT_SECONDS,
         metavar="NUMBER",
         help=f"of each rate; low rates take as long as {MIN_CALLS} calls need, at most "

@@ -32,12 +32,13 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
+from counts import count_up_to
 from emotion_client import EmotionClient, EmotionError, Overloaded, ServerError, ServerInfo
 from emotion_client.bulk import ROWS_PER_REQUEST
 from emotion_client.command.interruption import Interruption
+from measured_server import open_server
 from output_file import find_problem
 from rate_report import build_json, describe_mix, format_table, format_verdict
 from rates import Lap, Result, Target, Verdict, judge, rotate, summarize
@@ -60,13 +61,12 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
 
 from examples import DataError, read_examples
 from healthcheck import parse_url
-from serving.address import Address
 from serving.start_error import StartError
-from serving.triton_server import REPOSITORY, TritonServer
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 DEFAULT_NUM_LINES, DEFAULT_NUM_LYRICS, DEFAULT_NUM_ROUNDS, DEFAULT_SEED = 10_000, 1_500, 5, 1
 MIN_TEXTS_PER_ROUND = 100  # fewer have no tenths
+MAX_COUNT = 10_000_000
 WARM_UP_TEXTS = 64
 # Triton counts a batch a moment after its last answer.
 SETTLE_S = 0.05
@@ -88,8 +88,10 @@ def main(argv: list[str] | None = None) -> int:
     interruption = Interruption()
     interruption.install()
     try:
-        with open_server(args.url) as url:
+        with open_server(args.url, report=say) as url:
             is_met = run(args, url=url, check=interruption.check)
+            if args.url is None:
+                say("stopping Triton")
     except KeyboardInterrupt:
         interruption.ignore()  # one more is no news
         say("stopped")
@@ -118,7 +120,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     ):
         parser.add_argument(
             option,
-            type=parse_count,
+            type=count_up_to(MAX_COUNT),
             default=default,
             metavar="NUMBER",
             help=f"{what} (%(default)s)",
@@ -150,30 +152,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     if args.json is not None and (problem := find_problem(args.json)):
         parser.error(f"--json {args.json}: {problem}")
     return args
-
-
-def parse_count(text: str) -> int:
-    """Returns the number that the text says."""
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10_000_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 to 10000000")
-    return int(text)
-
-
-@contextmanager
-def open_server(url: str | None) -> Iterator[str]:
-    """Yields the address of the server to measure, started here unless there is one.
-
-    Raises:
-        StartError: it cannot be started.
-    """
-    if url is not None:
-        yield url
-        return
-    say("starting Triton on free ports of 127.0.0.1")
-    address = Address(http_port=0, grpc_port=0, metrics_port=0)
-    with TritonServer(REPOSITORY, address=address, report=say) as server:
-        yield server.address.url
-        say("stopping Triton")
 
 
 def run(args: argparse.Namespace, *, url: str, check: Callable[[], None]) -> bool:

@@ -32,6 +32,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from counts import count_up_to
 from emotion_client.command.interruption import Interruption
 from output_file import find_problem
 from rate_report import describe_mix
@@ -97,7 +98,7 @@ def parse_args(argv: list[str] | None, *, peers: Sequence[Peer]) -> argparse.Nam
     )
     parser.add_argument(
         "--rounds",
-        type=parse_count,
+        type=count_up_to(MAX_NUM_ROUNDS),
         default=DEFAULT_NUM_ROUNDS,
         metavar="NUMBER",
         help="turns of each server (%(default)s)",
@@ -138,13 +139,6 @@ def parse_args(argv: list[str] | None, *, peers: Sequence[Peer]) -> argparse.Nam
     if args.json is not None and (problem := find_problem(args.json)):
         parser.error(f"--json {args.json}: {problem}")
     return args
-
-
-def parse_count(text: str) -> int:
-    """Returns the number of rounds that the text says."""
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_NUM_ROUNDS:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 to {MAX_NUM_ROUNDS}")
-    return int(text)
 
 
 def parse_seconds(text: str) -> float:

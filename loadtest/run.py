@@ -19,23 +19,23 @@ import argparse
 import math
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
+from counts import count_up_to
 from emotion_client.command.interruption import Interruption
+from measured_server import open_server
 
 # What starts Triton is no installed package; the commands beside it find it by their own folder.
 sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
 
 from healthcheck import parse_url
-from serving.address import Address
 from serving.start_error import StartError
-from serving.triton_server import REPOSITORY, TritonServer
 from traffic.arrivals import divide
 from traffic.options import DEFAULT_WARM_UP_S, parse_targets
 
 FOLDER = Path(__file__).resolve().parent
+MAX_COUNT = 1_000_000
 MAX_RATE = 1_000_000
 MAX_SPAWN_RATE = 100  # users a second; Locust advises against more
 DEFAULT_USERS, DEFAULT_SECONDS = 16, 30
@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     interruption = Interruption()
     interruption.install()
     try:
-        with open_server(args.url) as url:
+        with open_server(args.url, report=say) as url:
             return run_locust([*build_options(args, url=url), *others])
     except KeyboardInterrupt:
         interruption.ignore()  # one more is no news
@@ -73,7 +73,7 @@ def parse_args(argv: list[str] | None = None) -> tuple[argparse.Namespace, list[
     load = parser.add_mutually_exclusive_group()
     load.add_argument(
         "--users",
-        type=parse_count,
+        type=count_up_to(MAX_COUNT),
         default=DEFAULT_USERS,
         metavar="NUMBER",
         help="closed loop: callers that call again when they have their answer (%(default)s)",
@@ -86,7 +86,7 @@ def parse_args(argv: list[str] | None = None) -> tuple[argparse.Namespace, list[
     )
     parser.add_argument(
         "--seconds",
-        type=parse_count,
+        type=count_up_to(MAX_COUNT),
         default=DEFAULT_SECONDS,
         metavar="NUMBER",
         help="(%(default)s)",
@@ -105,13 +105,6 @@ def parse_args(argv: list[str] | None = None) -> tuple[argparse.Namespace, list[
         "with nine tenths of the calls; of batches, that at most one of a thousand fails)",
     )
     return parser.parse_known_args(argv)
-
-
-def parse_count(text: str) -> int:
-    """Returns the number that the text says."""
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 to 1000000")
-    return int(text)
 
 
 def parse_rate(text: str) -> float:
@@ -151,22 +144,6 @@ def build_targets(args: argparse.Namespace) -> list[str]:
     if args.call == "batch":
         return ["--max-error-share=0.001"]
     return [f"--targets={FOLDER / 'targets.toml'}"]
-
-
-@contextmanager
-def open_server(url: str | None) -> Iterator[str]:
-    """Yields the address of the server to load, started here unless there is one.
-
-    Raises:
-        StartError: it cannot be started.
-    """
-    if url is not None:
-        yield url
-        return
-    say("starting Triton on free ports of 127.0.0.1")
-    address = Address(http_port=0, grpc_port=0, metrics_port=0)
-    with TritonServer(REPOSITORY, address=address, report=say) as server:
-        yield server.address.url
 
 
 def run_locust(options: list[str]) -> int:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+from counts import count_up_to
 from verdict.targets import NAMES, TargetError, Targets, find_problem, read_targets
 
 from traffic.shapes import SHAPES
@@ -45,7 +46,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     load.add_argument(
         "--batch-rows",
-        type=_parse_rows,
+        type=count_up_to(MAX_BATCH_ROWS),
         default=DEFAULT_BATCH_ROWS,
         metavar="NUMBER",
         help=f"texts a call of BatchUser and BatchArrivals ({DEFAULT_BATCH_ROWS})",
@@ -128,12 +129,6 @@ def _parse_target(name: str) -> Callable[[str], float]:
         return value
 
     return parse
-
-
-def _parse_rows(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_BATCH_ROWS:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 to {MAX_BATCH_ROWS}")
-    return int(text)
 
 
 def _parse_above_0(text: str) -> float:

@@ -206,7 +206,7 @@ def test_server_that_cannot_start_is_code_2(
     locust: Locust, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     @contextmanager
-    def open_none(url: str | None) -> Iterator[str]:
+    def open_none(url: str | None, *, report: Callable[[str], None]) -> Iterator[str]:
         assert url is None
         raise StartError("no checkpoint; run `make prepare`")
         yield

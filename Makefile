@@ -8,7 +8,7 @@ CHECKPOINT := model_repository/emotion/1/checkpoint
 PIP_INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prepare demo serve test test-long bench bench-client loadtest capacity compare check format clean
+.PHONY: help setup prepare demo serve test test-long bench bench-client bench-path loadtest capacity compare check format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,9 @@ bench: $(INSTALLED) $(CHECKPOINT)/config.json  ## the engine by itself: rate, sh
 
 bench-client: $(INSTALLED) $(CHECKPOINT)/config.json  ## texts a second of the client, against its targets
 	$(BIN)/python loadtest/client_rate.py
+
+bench-path: $(INSTALLED) $(CHECKPOINT)/config.json  ## what the way of a request costs beside the model, against its targets
+	$(BIN)/python loadtest/request_path.py
 
 loadtest: $(INSTALLED) $(CHECKPOINT)/config.json  ## 30 s of load against loadtest/targets.toml: verdict, report
 	$(BIN)/python loadtest/run.py

@@ -15,12 +15,15 @@ from serving.triton_server import REPOSITORY, TritonServer
 
 
 @contextmanager
-def open_server(url: str | None, *, report: Callable[[str], None]) -> Iterator[str]:
+def open_server(
+    url: str | None, *, report: Callable[[str], None], repository: Path = REPOSITORY
+) -> Iterator[str]:
     """Yields the gRPC address of the server to measure, started here unless there is one.
 
     Args:
         url: of a running server; None starts one on free ports of 127.0.0.1.
         report: gets lines of progress while one starts.
+        repository: the model repository that one of its own serves.
 
     Raises:
         StartError: it cannot be started.
@@ -30,5 +33,5 @@ def open_server(url: str | None, *, report: Callable[[str], None]) -> Iterator[s
         return
     report("starting Triton on free ports of 127.0.0.1")
     address = Address(http_port=0, grpc_port=0, metrics_port=0)
-    with TritonServer(REPOSITORY, address=address, report=report) as server:
+    with TritonServer(repository, address=address, report=report) as server:
         yield server.address.url

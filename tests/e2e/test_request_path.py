@@ -1,0 +1,32 @@
+"""The measurement of a request's way on real Tritons, with few requests: a long proof."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMAND = Path(__file__).resolve().parents[2] / "loadtest" / "request_path.py"
+FEW = ("--rounds=1", "--requests=100", "--texts=100", "--pairs=100")
+
+
+@pytest.mark.long
+def test_request_path_judges_every_target(tmp_path):
+    path = tmp_path / "path.json"
+    done = subprocess.run(
+        [sys.executable, str(COMMAND), *FEW, f"--json={path}"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    document = json.loads(path.read_text())
+    verdicts = [figure["is_met"] for figure in document["figures"]]
+    judged = [is_met for is_met in verdicts if is_met is not None]
+    assert len(judged) == 4
+    assert done.returncode == (0 if all(judged) else 1), done.stderr
+    assert done.stdout.count("MISSED  ") == judged.count(False)
+    assert document["lone"]["lyrics"]["num_calls"] == 100
+    assert "Traceback" not in done.stderr

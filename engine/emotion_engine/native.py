@@ -44,7 +44,9 @@ class NativeEncoder:
     def __init__(self, model: Any, *, dtype: torch.dtype) -> None:
         self.head = PACKED_HEADS[model.config.model_type](model)
         self.hidden_size = model.config.hidden_size
-        self.library = load_library()
+        library = load_library()
+        assert library is not None  # find_obstacle has looked
+        self.library = library
         weights = _Weights(model)
         self.handle = self.library.emotion_encoder_create(
             ctypes.byref(weights.description),
@@ -135,7 +137,9 @@ class _BertLayout:
 
     def token_type(self) -> NDArray[np.float32]:
         """Returns what every token has added for its type, (hidden_size,) float32."""
-        return _numbers(self.embeddings.token_type_embeddings.weight)[0]
+        types = _numbers(self.embeddings.token_type_embeddings.weight)
+        first: NDArray[np.float32] = types[0]
+        return first
 
     def modules(self, block: Any) -> tuple[nn.Module, ...]:
         """Returns a layer's linear layers and norms, in the order of computation."""

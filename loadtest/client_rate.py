@@ -40,6 +40,7 @@ from emotion_client.bulk import ROWS_PER_REQUEST
 from emotion_client.command.interruption import Interruption
 from measured_server import open_server
 from output_file import find_problem
+from own_texts import count_with, read_own_texts
 from rate_report import build_json, describe_mix, format_table, format_verdict
 from rates import Lap, Result, Target, Verdict, judge, rotate, summarize
 from server_load import read_load
@@ -59,11 +60,10 @@ from ways import BARE, PREDICT, PREDICT_MANY, Way, open_ways
 # What starts Triton is no installed package; the commands beside it find it by their own folder.
 sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
 
-from examples import DataError, read_examples
+from examples import DataError
 from healthcheck import parse_url
 from serving.start_error import StartError
 
-DATA = Path(__file__).resolve().parents[1] / "data"
 DEFAULT_NUM_LINES, DEFAULT_NUM_LYRICS, DEFAULT_NUM_ROUNDS, DEFAULT_SEED = 10_000, 1_500, 5, 1
 MIN_TEXTS_PER_ROUND = 100  # fewer have no tenths
 MAX_COUNT = 10_000_000
@@ -218,14 +218,8 @@ def read_mixes(args: argparse.Namespace, *, info: ServerInfo) -> list[Mix]:
         DataError: the project's texts are not there.
         MixError: they are not what is needed.
     """
-
-    def count(texts: Sequence[str]) -> list[int]:
-        return [encoding.num_tokens for encoding in info.tokenizer.encode(texts)]
-
-    verses, messages = (
-        [example.text for example in read_examples(DATA / f"{name}.jsonl")]
-        for name in ("verses", "messages")
-    )
+    count = count_with(info.tokenizer)
+    verses, messages = read_own_texts("verses"), read_own_texts("messages")
     rng = random.Random(args.seed)  # noqa: S311 - no secret
     lines = make_lines([*verses, *messages], num_lines=args.lines, count=count, rng=rng)
     lyrics = make_lyrics(verses, sizes=split(args.texts, args.rounds), count=count, rng=rng)

@@ -36,15 +36,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bare_load import BareLoad, open_senders
 from counts import count_up_to
 from emotion_client import EmotionClient, EmotionError
 from emotion_client.command.interruption import Interruption
 from emotion_client.tokenizer import TextTokenizer
-from lone_requests import ask_settings, load_engine, time_each, time_pairs
 from measured_server import open_server
 from output_file import find_problem
-from path_figures import (
+from own_texts import DATA, count_with, read_own_texts
+from path.bare_load import BareLoad, open_senders
+from path.figures import (
     Figure,
     Latencies,
     Target,
@@ -54,6 +54,7 @@ from path_figures import (
     is_all_met,
     summarize_times,
 )
+from path.lone_requests import ask_settings, load_engine, time_each, time_pairs
 from rate_report import describe_mix
 from rates import rotate
 from text_mix import LYRICS, Mix, MixError, build_mix, make_lyrics
@@ -64,12 +65,11 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
 
 from emotion_engine.checkpoint import Checkpoint, read_checkpoint
 from emotion_engine.errors import CheckpointError
-from examples import DataError, read_examples
+from examples import DataError
 from serving.start_error import StartError
 from serving.triton_server import REPOSITORY, check_repository
 
-DATA = Path(__file__).resolve().parents[1] / "data"
-EMPTY_MODEL = Path(__file__).with_name("empty_model.py")
+EMPTY_MODEL = Path(__file__).parent / "path" / "empty_model.py"
 DEFAULT_NUM_REQUESTS, DEFAULT_NUM_ROUNDS, DEFAULT_SEED = 20_000, 5, 1
 DEFAULT_NUM_TEXTS, DEFAULT_NUM_PAIRS = 2_000, 500
 MIN_REQUESTS_PER_ROUND = 100
@@ -200,14 +200,8 @@ def read_texts(args: argparse.Namespace, *, checkpoint: Checkpoint) -> tuple[Mix
         MixError: they are not what is needed.
     """
     tokenizer = TextTokenizer(checkpoint.tokenizer_json(), max_length=checkpoint.max_length)
-
-    def count(texts: Sequence[str]) -> list[int]:
-        return [encoding.num_tokens for encoding in tokenizer.encode(texts)]
-
-    verses, messages = (
-        [example.text for example in read_examples(DATA / f"{name}.jsonl")]
-        for name in ("verses", "messages")
-    )
+    count = count_with(tokenizer)
+    verses, messages = read_own_texts("verses"), read_own_texts("messages")
     rng = random.Random(args.seed)  # noqa: S311 - no secret
     lyrics = make_lyrics(verses, sizes=[args.texts], count=count, rng=rng)
     texts = [*verses, *messages]

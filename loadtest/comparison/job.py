@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 from evaluation.local_model import LocalModel, load
-from examples import read_examples
 from numpy.typing import NDArray
+from own_texts import read_own_texts
 from serving.triton_server import check_repository
 from text_mix import LYRIC_LIMIT, LYRICS, Mix, build_mix, make_lyrics
 
 from comparison.peer import find_checkpoint
 
-DATA = Path(__file__).resolve().parents[2] / "data"
 NUM_TEXTS = 1_500
 NUM_CHECKED = 64
 
@@ -101,7 +100,7 @@ def make_mix(model: LocalModel, *, seed: int) -> Mix:
     def count(texts: Sequence[str]) -> list[int]:
         return [len(ids) for ids in model.tokenizer(list(texts), verbose=False)["input_ids"]]
 
-    verses = [example.text for example in read_examples(DATA / "verses.jsonl")]
+    verses = read_own_texts("verses")
     rng = random.Random(seed)  # noqa: S311 - no secret
     lyrics = make_lyrics(verses, sizes=[NUM_TEXTS], count=count, rng=rng)
     return build_mix(LYRICS, lyrics, count=count)

@@ -9,10 +9,9 @@ from pathlib import Path
 from emotion_client import ServerInfo
 from emotion_client.command.errors import Refusal
 from emotion_client.command.texts import read_files
-from examples import read_examples
+from own_texts import count_with, read_own_texts
 from text_mix import LYRIC_LIMIT, LYRICS, LengthStatistics, build_mix, make_lyrics, measure_lengths
 
-VERSES = Path(__file__).resolve().parents[2] / "data" / "verses.jsonl"
 NUM_LYRICS = 2000
 
 
@@ -50,21 +49,14 @@ def make_texts(info: ServerInfo, *, seed: int) -> list[str]:
         DataError: the verses are not there.
         MixError: they give no lyrics with this server's tokenizer.
     """
-    verses = [example.text for example in read_examples(VERSES)]
+    count = count_with(info.tokenizer)
     rng = random.Random(seed)  # noqa: S311, for texts, not for secrets
-    (texts,) = make_lyrics(
-        verses, sizes=[NUM_LYRICS], count=lambda texts: count(info, texts), rng=rng
-    )
+    (texts,) = make_lyrics(read_own_texts("verses"), sizes=[NUM_LYRICS], count=count, rng=rng)
     if info.max_length == LYRIC_LIMIT:
-        build_mix(LYRICS, [texts], count=lambda texts: count(info, texts))  # checks their lengths
+        build_mix(LYRICS, [texts], count=count)  # checks their lengths
     return texts
 
 
 def measure(info: ServerInfo, texts: Sequence[str]) -> LengthStatistics:
     """Returns how long the texts are for the server's model."""
-    return measure_lengths(count(info, texts), limit=info.max_length)
-
-
-def count(info: ServerInfo, texts: Sequence[str]) -> list[int]:
-    """Returns the tokens of each text, special tokens included, before truncation."""
-    return [encoding.num_tokens for encoding in info.tokenizer.encode(texts)]
+    return measure_lengths(count_with(info.tokenizer)(texts), limit=info.max_length)

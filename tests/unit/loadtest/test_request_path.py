@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import request_path
-from lone_requests import PAIRS_AT_A_TIME, time_each
-from path_figures import Latencies
+from path.figures import Latencies
+from path.lone_requests import PAIRS_AT_A_TIME, time_each
 from request_path import (
     MIN_REQUESTS_PER_ROUND,
     MIN_TEXTS,

@@ -6,13 +6,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import own_texts
 import pytest
 from emotion_client import EmotionClient, ServerInfo
 from examples import DataError
 from fake_server import FakeServer
 from text_mix import LYRIC_STATISTICS, MixError, check_lyrics
-from traffic import texts as module
-from traffic.texts import NUM_LYRICS, TextError, count, make_texts, measure, read_lines
+from traffic.texts import NUM_LYRICS, TextError, make_texts, measure, read_lines
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_make_texts_for_a_model_that_reads_more_are_the_same(info: ServerInfo) -
 def test_make_texts_without_verses_is_an_error(
     info: ServerInfo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(module, "VERSES", tmp_path / "verses.jsonl")
+    monkeypatch.setattr(own_texts, "DATA", tmp_path)
     with pytest.raises(DataError, match=r"verses\.jsonl"):
         make_texts(info, seed=1)
 
@@ -102,14 +102,10 @@ def test_make_texts_of_verses_that_give_no_lyrics_is_an_error_where_lyrics_are_k
 ) -> None:
     verse = tmp_path / "verses.jsonl"
     verse.write_text(json.dumps({"text": " ".join(["la"] * 60), "label": "joy"}), encoding="utf-8")
-    monkeypatch.setattr(module, "VERSES", verse)
+    monkeypatch.setattr(own_texts, "DATA", tmp_path)
     with pytest.raises(MixError, match="with this server's tokenizer"):
         make_texts(info, seed=1)
     assert len(make_texts(replace(info, max_length=512), seed=1)) == NUM_LYRICS
-
-
-def test_count_has_special_tokens_and_no_limit(info: ServerInfo) -> None:
-    assert count(info, ["", "la la", "la " * 300]) == [2, 4, 302]
 
 
 def test_measure_counts_after_truncation(info: ServerInfo) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bare_load import CALLBACKS, TASKS, BareLoad, open_senders
 from emotion_client.errors import ServerError, Unavailable
+from path.bare_load import CALLBACKS, TASKS, BareLoad, open_senders
 
 
 @pytest.mark.parametrize("name", [CALLBACKS, TASKS])

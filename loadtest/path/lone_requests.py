@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from emotion_client import EmotionClient
+from emotion_client.client import DEFAULT_TIMEOUT_S
 from emotion_client.errors import translate
 from emotion_engine.checkpoint import Checkpoint
 from emotion_engine.settings import EngineSettings
@@ -22,13 +23,12 @@ from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 # What starts Triton is no installed package; the commands beside it find it by their own folder.
-sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
+sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from serving.triton_binary import SPIN_LOOPS
 
 T = TypeVar("T")
 Rows = list[NDArray[np.int64]]
-TIMEOUT_S = 10.0
 PAIRS_AT_A_TIME = 50
 # Threads of a forward pass spin a moment for more work; the other side is not to pay for that.
 REST_S = 0.05
@@ -98,7 +98,7 @@ def ask_settings(server: InferenceServerClient) -> EngineSettings:
         EmotionError: it does not answer.
     """
     try:
-        answer = server.get_model_config("emotion", as_json=True, client_timeout=TIMEOUT_S)
+        answer = server.get_model_config("emotion", as_json=True, client_timeout=DEFAULT_TIMEOUT_S)
     except InferenceServerException as error:
         raise translate(error.status(), error.message(), url="the server") from error
     return EngineSettings.from_model_config(json.dumps(answer["config"]))

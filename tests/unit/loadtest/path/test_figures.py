@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from path_figures import (
+from path.figures import (
     Figure,
     Target,
     build_json,

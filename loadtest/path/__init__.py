@@ -1,0 +1,1 @@
+"""What `loadtest/request_path.py` is made of."""

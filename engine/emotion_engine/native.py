@@ -1,0 +1,227 @@
+"""The encoder in C++ (`engine/native`), for BERT on processors with AVX-512.
+
+It is built when the package is installed. Where it is not (no compiler, another processor, another
+architecture), `PackedEncoder` computes the same in torch.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from emotion_engine.heads import PACKED_HEADS
+from emotion_engine.packing import PackedBatch
+
+LIBRARY = "emotion_engine._native"
+NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
+NEEDED = {
+    torch.float32: ("avx512_f", "avx512_bw", "avx512_dq", "avx512_vl"),
+    torch.bfloat16: ("avx512_f", "avx512_bw", "avx512_dq", "avx512_vl", "avx512_bf16"),
+}
+
+
+class NativeEncoder:
+    """The encoder in C++, the head in torch.
+
+    A row's answer has the same bits whatever shares its batch and however many threads there are:
+    every sum runs in one order, and nothing but the row itself goes into it.
+
+    Args:
+        model: a model that `find_obstacle` has nothing against.
+        dtype: float32 or bfloat16; sums, norms and the residual stream are float32 in both.
+    """
+
+    is_padded = False
+
+    def __init__(self, model: Any, *, dtype: torch.dtype) -> None:
+        self.head = PACKED_HEADS[model.config.model_type](model)
+        self.hidden_size = model.config.hidden_size
+        library = load_library()
+        assert library is not None  # find_obstacle has looked
+        self.library = library
+        weights = _Weights(model)
+        self.handle = self.library.emotion_encoder_create(
+            ctypes.byref(weights.description),
+            *weights.table_sizes,
+            NAMES[dtype].encode(),
+        )
+        if not self.handle:
+            raise MemoryError("no memory for the weights of the encoder")
+
+    def __del__(self) -> None:
+        if getattr(self, "handle", None):
+            self.library.emotion_encoder_destroy(self.handle)
+
+    def compute_logits(self, batch: PackedBatch) -> torch.Tensor:
+        """Returns logits; see `Encoder.compute_logits`."""
+        pooled = np.empty((batch.num_rows, self.hidden_size), dtype=np.float32)
+        arrays = (batch.input_ids, self.head.positions(batch), batch.cu_seqlens)
+        failed = self.library.emotion_encoder_run(
+            self.handle,
+            *(x.ctypes.data_as(ctypes.c_void_p) for x in arrays),
+            batch.num_rows,
+            torch.get_num_threads(),
+            pooled.ctypes.data_as(ctypes.c_void_p),
+        )
+        if failed:
+            raise MemoryError(f"no memory for {batch.num_tokens} tokens")
+        logits: torch.Tensor = self.head.classify(torch.from_numpy(pooled))
+        return logits
+
+    def num_computed_tokens(self, batch: PackedBatch) -> int:
+        """Returns the number of real tokens: it computes no others."""
+        return batch.num_tokens
+
+
+def find_obstacle(model: Any, *, device: torch.device, dtype: torch.dtype) -> str | None:
+    """Returns why the encoder in C++ cannot run a model here, None if it can.
+
+    On processors with AMX torch's bfloat16 products are far ahead of AVX-512.
+    """
+    config = model.config
+    if config.model_type not in LAYOUTS or device.type != "cpu":
+        return f"it has no code for {config.model_type} on {device.type}"
+    capabilities = torch.cpu.get_capabilities()
+    missing = [name for name in NEEDED[dtype] if not capabilities.get(name)]
+    if missing:
+        return f"the processor has no {missing[0]}"
+    if dtype == torch.bfloat16 and capabilities.get("amx_bf16"):
+        return "torch is faster on a processor with AMX"
+    if load_library() is None:
+        return "it was not built: install a C++ compiler, then the package again"
+    activation = getattr(config, "hidden_act", None) or config.activation
+    layout = LAYOUTS[config.model_type](model)
+    hidden_size, intermediate_size = config.hidden_size, layout.intermediate_size
+    head_dim = hidden_size // config.num_attention_heads
+    if activation != "gelu" or hidden_size % 64 or intermediate_size % 64 or head_dim % 16:
+        return (
+            f"it has no code for {activation}, hidden size {hidden_size}, "
+            f"intermediate size {intermediate_size} and heads of {head_dim}"
+        )
+    return None
+
+
+@cache
+def load_library() -> ctypes.CDLL | None:
+    """Returns the library in C++, None where it was not built."""
+    spec = find_spec(LIBRARY)
+    if spec is None or spec.origin is None:
+        return None
+    library = ctypes.CDLL(spec.origin)
+    pointer, integer = ctypes.c_void_p, ctypes.c_int64
+    library.emotion_encoder_create.argtypes = [pointer, integer, integer, ctypes.c_char_p]
+    library.emotion_encoder_create.restype = pointer
+    library.emotion_encoder_run.argtypes = [pointer] * 4 + [integer] * 2 + [pointer]
+    library.emotion_encoder_run.restype = ctypes.c_int
+    library.emotion_encoder_destroy.argtypes = [pointer]
+    library.emotion_encoder_destroy.restype = None
+    return library
+
+
+class _BertLayout:
+    """Where `BertModel` and `RobertaModel` keep their weights."""
+
+    def __init__(self, model: Any) -> None:
+        self.embeddings = model.base_model.embeddings
+        self.blocks = list(model.base_model.encoder.layer)
+        self.intermediate_size = model.config.intermediate_size
+        self.epsilon = model.config.layer_norm_eps
+
+    def token_type(self) -> NDArray[np.float32]:
+        """Returns what every token has added for its type, (hidden_size,) float32."""
+        types = _numbers(self.embeddings.token_type_embeddings.weight)
+        first: NDArray[np.float32] = types[0]
+        return first
+
+    def modules(self, block: Any) -> tuple[nn.Module, ...]:
+        """Returns a layer's linear layers and norms, in the order of computation."""
+        own = block.attention.self
+        return (
+            *(own.query, own.key, own.value, block.attention.output.dense),
+            *(block.attention.output.LayerNorm, block.intermediate.dense),
+            *(block.output.dense, block.output.LayerNorm),
+        )
+
+
+class _DistilBertLayout:
+    """Where `DistilBertModel` keeps its weights; its epsilon is written in its code."""
+
+    def __init__(self, model: Any) -> None:
+        self.embeddings = model.base_model.embeddings
+        self.blocks = list(model.base_model.transformer.layer)
+        self.intermediate_size = model.config.hidden_dim
+        self.epsilon = 1e-12
+
+    def token_type(self) -> NDArray[np.float32]:
+        """Returns zeros: there are no types."""
+        return np.zeros(self.embeddings.word_embeddings.embedding_dim, dtype=np.float32)
+
+    def modules(self, block: Any) -> tuple[nn.Module, ...]:
+        """Returns a layer's linear layers and norms, in the order of computation."""
+        own = block.attention
+        return (
+            *(own.q_lin, own.k_lin, own.v_lin, own.out_lin, block.sa_layer_norm),
+            *(block.ffn.lin1, block.ffn.lin2, block.output_layer_norm),
+        )
+
+
+LAYOUTS: dict[str, type[_BertLayout | _DistilBertLayout]] = {
+    "bert": _BertLayout,
+    "distilbert": _DistilBertLayout,
+    "roberta": _BertLayout,
+    "xlm-roberta": _BertLayout,
+}
+
+
+class _Description(ctypes.Structure):
+    """`Description` of encoder.cpp."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("layers", "hidden", "heads", "intermediate")),
+        ("epsilon", ctypes.c_float),
+        *((name, ctypes.c_void_p) for name in ("words", "positions", "norm_weight", "norm_bias")),
+        ("weights", ctypes.c_void_p),
+    )
+
+
+class _Weights:
+    """The weights of a model as `_Description`, and the arrays it points to."""
+
+    def __init__(self, model: Any) -> None:
+        layout = LAYOUTS[model.config.model_type](model)
+        embeddings = layout.embeddings
+        words = _numbers(embeddings.word_embeddings.weight)
+        positions = _numbers(embeddings.position_embeddings.weight) + layout.token_type()
+        self.table_sizes = (len(words), len(positions))
+        modules = [module for block in layout.blocks for module in layout.modules(block)]
+        self.arrays = [words, positions, *_parameters([embeddings.LayerNorm, *modules])]
+        addresses = [array.ctypes.data for array in self.arrays]
+        self.of_layers = (ctypes.c_void_p * len(addresses[4:]))(*addresses[4:])
+        self.description = _Description(
+            len(layout.blocks),
+            model.config.hidden_size,
+            model.config.num_attention_heads,
+            layout.intermediate_size,
+            layout.epsilon,
+            *addresses[:4],
+            ctypes.addressof(self.of_layers),
+        )
+
+
+def _parameters(modules: list[Any]) -> Iterator[NDArray[np.float32]]:
+    for module in modules:
+        yield _numbers(module.weight)
+        yield _numbers(module.bias)
+
+
+def _numbers(tensor: torch.Tensor) -> NDArray[np.float32]:
+    numbers: NDArray[np.float32] = tensor.detach().contiguous().float().numpy()
+    return numbers

@@ -1,0 +1,132 @@
+// Attention within one row, one head at a time, with the keys and values of the row in place.
+#pragma once
+
+#include "product.h"
+
+namespace emotion {
+
+inline int round_up(int x, int step) { return (x + step - 1) / step * step; }
+
+// One thread's room for the attention of rows up to a length.
+template <class P>
+struct AttentionRoom {
+  Buffer<typename P::Element> keys;    // panels of 64 tokens, each [head_dim / GROUP][64][GROUP]
+  Buffer<typename P::Element> values;  // panels of 64 dimensions, each [tokens / GROUP][64][GROUP]
+  Buffer<float> scores;              // [TILE_ROWS][padded tokens]
+  Buffer<typename P::Element> shares;   // [TILE_ROWS][padded tokens]
+
+  void reserve(int num_tokens, int head_dim) {
+    const size_t padded = round_up(num_tokens, LANES);
+    keys.reserve(padded * head_dim);
+    values.reserve(padded * head_dim);
+    scores.reserve(TILE_ROWS * padded);
+    shares.reserve(TILE_ROWS * padded);
+  }
+};
+
+// Keys and values of one head are columns of `states`, which is [tokens][stride].
+template <class P>
+void pack_keys(
+    const typename P::Element* keys, size_t stride, int num_tokens, int head_dim,
+    AttentionRoom<P>& room) {
+  const int padded = round_up(num_tokens, LANES);
+  for (int first = 0; first < padded; first += PANEL) {
+    const int width = std::min(PANEL, padded - first);
+    typename P::Element* panel = room.keys.get() + static_cast<size_t>(first) * head_dim;
+    for (int n = 0; n < width; ++n) {
+      const typename P::Element* key = keys + static_cast<size_t>(first + n) * stride;
+      typename P::Element* target = panel + n * P::GROUP;
+      const size_t step = static_cast<size_t>(width) * P::GROUP;
+      if (first + n < num_tokens)
+        for (int k = 0; k < head_dim; k += P::GROUP, target += step)
+          std::memcpy(target, key + k, sizeof(typename P::Element) * P::GROUP);
+      else
+        for (int k = 0; k < head_dim; k += P::GROUP, target += step)
+          std::memset(target, 0, sizeof(typename P::Element) * P::GROUP);
+    }
+  }
+}
+
+template <class P>
+void pack_values(
+    const typename P::Element* values, size_t stride, int num_tokens, int head_dim,
+    AttentionRoom<P>& room) {
+  const int padded = round_up(num_tokens, LANES);
+  for (int first = 0; first < head_dim; first += PANEL) {
+    const int width = std::min(PANEL, head_dim - first);
+    typename P::Element* panel = room.values.get() + static_cast<size_t>(first) * padded;
+    for (int k = 0; k < padded; ++k) {
+      typename P::Element* target =
+          panel + static_cast<size_t>(k / P::GROUP) * width * P::GROUP + k % P::GROUP;
+      const typename P::Element* value = values + static_cast<size_t>(k) * stride + first;
+      if (k < num_tokens)
+        for (int n = 0; n < width; ++n) target[n * P::GROUP] = value[n];
+      else
+        for (int n = 0; n < width; ++n) target[n * P::GROUP] = 0;
+    }
+  }
+}
+
+// The shares of up to six queries, unnormalized: e^(score - largest). Returns 1 / their sums.
+template <class P>
+void soften(int num_rows, int num_tokens, float scale, AttentionRoom<P>& room, float* factors) {
+  const int padded = round_up(num_tokens, LANES);
+  const __mmask16 last = static_cast<__mmask16>(0xFFFF >> (padded - num_tokens));
+  for (int r = 0; r < num_rows; ++r) {
+    float* scores = room.scores.get() + static_cast<size_t>(r) * padded;
+    Floats largest = all(-INFINITY);
+    for (int i = 0; i < padded; i += LANES) {
+      const __mmask16 mask = i + LANES < padded ? 0xFFFF : last;
+      largest = _mm512_mask_max_ps(largest, mask, largest, load(scores + i));
+    }
+    const Floats top = all(_mm512_reduce_max_ps(largest));
+    Floats sum = all(0.0f);
+    for (int i = 0; i < padded; i += LANES) {
+      const __mmask16 mask = i + LANES < padded ? 0xFFFF : last;
+      const Floats score = _mm512_mul_ps(_mm512_sub_ps(load(scores + i), top), all(scale));
+      const Floats share = _mm512_maskz_mov_ps(mask, exp(score));
+      sum = _mm512_add_ps(sum, share);
+      store(scores + i, share);
+    }
+    P::encode(scores, padded, room.shares.get() + static_cast<size_t>(r) * padded);
+    factors[r] = 1.0f / _mm512_reduce_add_ps(sum);
+  }
+}
+
+// Queries `first` to `last` of one row and one head.
+//
+// `states` is the row's [tokens][3][heads][head_dim] from the head's first column on; `context` is
+// its [tokens][heads][head_dim], likewise, of which query i writes line i - first.
+template <class P>
+void attend(
+    const typename P::Element* states, float* context, int num_tokens, int first, int last,
+    int hidden_size, int head_dim, AttentionRoom<P>& room) {
+  const size_t stride = 3 * static_cast<size_t>(hidden_size);
+  const int padded = round_up(num_tokens, LANES);
+  const float scale = 1.0f / __builtin_sqrtf(static_cast<float>(head_dim));
+  pack_keys<P>(states + hidden_size, stride, num_tokens, head_dim, room);
+  pack_values<P>(states + 2 * static_cast<size_t>(hidden_size), stride, num_tokens, head_dim, room);
+  for (int start = first; start < last; start += TILE_ROWS) {
+    const int num_rows = std::min(TILE_ROWS, last - start);
+    const typename P::Element* queries = states + static_cast<size_t>(start) * stride;
+    for (int n = 0; n < padded; n += PANEL)
+      multiply_panel<P>(
+          num_rows, std::min(PANEL, padded - n), queries, stride,
+          room.keys.get() + static_cast<size_t>(n) * head_dim, head_dim / P::GROUP,
+          [&](int r, int c, Floats sums) {
+            store(room.scores.get() + static_cast<size_t>(r) * padded + n + c, sums);
+          });
+    float factors[TILE_ROWS];
+    soften<P>(num_rows, num_tokens, scale, room, factors);
+    for (int n = 0; n < head_dim; n += PANEL)
+      multiply_panel<P>(
+          num_rows, std::min(PANEL, head_dim - n), room.shares.get(), padded,
+          room.values.get() + static_cast<size_t>(n) * padded, padded / P::GROUP,
+          [&](int r, int c, Floats sums) {
+            store(context + static_cast<size_t>(start - first + r) * hidden_size + n + c,
+                  _mm512_mul_ps(sums, all(factors[r])));
+          });
+  }
+}
+
+}  // namespace emotion

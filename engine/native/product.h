@@ -1,0 +1,142 @@
+// Matrix products of a few rows with a packed right factor.
+//
+// The sum of an output runs over the inner dimension in one order, whatever rows are computed beside
+// it: a row's result has the same bits in any company.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <new>
+
+#include "precision.h"
+
+namespace emotion {
+
+constexpr int PANEL = 64;     // columns of a panel of the right factor
+constexpr int TILE_ROWS = 6;  // rows of a tile: 6 x 4 vectors of sums, of 32 registers
+
+// Memory that starts on a cache line.
+template <class T>
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(size_t size) { reserve(size); }
+  void reserve(size_t size) {
+    if (size <= size_) return;
+    data_.reset(static_cast<T*>(::operator new[](size * sizeof(T), std::align_val_t(64))));
+    size_ = size;
+  }
+  T* get() const { return data_.get(); }
+
+ private:
+  struct Free {
+    void operator()(T* data) const { ::operator delete[](data, std::align_val_t(64)); }
+  };
+  std::unique_ptr<T[], Free> data_;
+  size_t size_ = 0;
+};
+
+// One tile: ROWS rows of the left factor with VECTORS * 16 columns of one panel. `finish(row, column,
+// sums)` takes each vector of sums; row and column count from the tile's corner.
+template <class P, int ROWS, int VECTORS, class Finish>
+inline void multiply_tile(
+    const typename P::Element* left, size_t left_stride, const typename P::Element* panel,
+    size_t panel_stride, int inner_groups, Finish&& finish) {
+  Floats sums[ROWS][VECTORS];
+  for (int r = 0; r < ROWS; ++r)
+    for (int v = 0; v < VECTORS; ++v) sums[r][v] = _mm512_setzero_ps();
+  for (int k = 0; k < inner_groups; ++k) {
+    decltype(P::load_right(panel)) columns[VECTORS];
+    for (int v = 0; v < VECTORS; ++v)
+      columns[v] = P::load_right(panel + k * panel_stride + v * LANES * P::GROUP);
+    for (int r = 0; r < ROWS; ++r) {
+      const auto spread = P::spread_left(left + r * left_stride + k * P::GROUP);
+      for (int v = 0; v < VECTORS; ++v)
+        sums[r][v] = P::multiply_add(sums[r][v], spread, columns[v]);
+    }
+  }
+  for (int r = 0; r < ROWS; ++r)
+    for (int v = 0; v < VECTORS; ++v) finish(r, v * LANES, sums[r][v]);
+}
+
+template <class P, int VECTORS, class Finish>
+inline void multiply_rows(
+    int num_rows, const typename P::Element* left, size_t left_stride,
+    const typename P::Element* panel, size_t panel_stride, int inner_groups, Finish&& finish) {
+  switch (num_rows) {
+    case 1: return multiply_tile<P, 1, VECTORS>(left, left_stride, panel, panel_stride, inner_groups, finish);
+    case 2: return multiply_tile<P, 2, VECTORS>(left, left_stride, panel, panel_stride, inner_groups, finish);
+    case 3: return multiply_tile<P, 3, VECTORS>(left, left_stride, panel, panel_stride, inner_groups, finish);
+    case 4: return multiply_tile<P, 4, VECTORS>(left, left_stride, panel, panel_stride, inner_groups, finish);
+    case 5: return multiply_tile<P, 5, VECTORS>(left, left_stride, panel, panel_stride, inner_groups, finish);
+    default: return multiply_tile<P, 6, VECTORS>(left, left_stride, panel, panel_stride, inner_groups, finish);
+  }
+}
+
+// The same for a panel of 16, 32, 48 or 64 columns.
+template <class P, class Finish>
+inline void multiply_panel(
+    int num_rows, int num_columns, const typename P::Element* left, size_t left_stride,
+    const typename P::Element* panel, int inner_groups, Finish&& finish) {
+  const size_t stride = static_cast<size_t>(num_columns) * P::GROUP;
+  switch (num_columns / LANES) {
+    case 1: return multiply_rows<P, 1>(num_rows, left, left_stride, panel, stride, inner_groups, finish);
+    case 2: return multiply_rows<P, 2>(num_rows, left, left_stride, panel, stride, inner_groups, finish);
+    case 3: return multiply_rows<P, 3>(num_rows, left, left_stride, panel, stride, inner_groups, finish);
+    default: return multiply_rows<P, 4>(num_rows, left, left_stride, panel, stride, inner_groups, finish);
+  }
+}
+
+// A linear layer: weights in panels of 64 outputs, each [inner / GROUP][64][GROUP].
+template <class P>
+class Linear {
+ public:
+  Linear() = default;
+
+  // `weight` is [outputs][inputs], `bias` [outputs].
+  Linear(int outputs, int inputs, const float* weight, const float* bias)
+      : outputs(outputs), inputs(inputs), packed_(static_cast<size_t>(outputs) * inputs),
+        bias_(outputs) {
+    for (int n = 0; n < outputs; ++n) {
+      const float* row = weight + static_cast<size_t>(n) * inputs;
+      bias_.get()[n] = bias[n];
+      typename P::Element* panel =
+          packed_.get() + static_cast<size_t>(n / PANEL) * PANEL * inputs + n % PANEL * P::GROUP;
+      for (int k = 0; k < inputs; ++k) panel[place(k)] = P::encode_right(row[k]);
+    }
+  }
+
+  // Outputs `first` to `last` (multiples of 64) for `num_rows` rows, each [inputs]; `finish(row,
+  // column, floats)` takes sixteen outputs at a time, bias added.
+  template <class Finish>
+  void apply(
+      int num_rows, const typename P::Element* left, int first, int last,
+      Finish&& finish) const {
+    const int num_tiles = (num_rows + TILE_ROWS - 1) / TILE_ROWS;
+    for (int n = first; n < last; n += PANEL) {
+      const typename P::Element* panel = packed_.get() + static_cast<size_t>(n) * inputs;
+      for (int tile = 0; tile < num_tiles; ++tile) {
+        const int start = num_rows * tile / num_tiles, end = num_rows * (tile + 1) / num_tiles;
+        multiply_rows<P, PANEL / LANES>(
+            end - start, left + static_cast<size_t>(start) * inputs, inputs, panel,
+            PANEL * P::GROUP, inputs / P::GROUP, [&](int r, int c, Floats sums) {
+              const int row = start + r, column = n + c;
+              finish(row, column, _mm512_add_ps(sums, load(bias_.get() + column)));
+            });
+      }
+    }
+  }
+
+  int outputs = 0;
+  int inputs = 0;
+
+ private:
+  static size_t place(int k) {
+    return static_cast<size_t>(k / P::GROUP) * PANEL * P::GROUP + k % P::GROUP;
+  }
+
+  Buffer<typename P::Element> packed_;
+  Buffer<float> bias_;
+};
+
+}  // namespace emotion

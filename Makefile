@@ -15,7 +15,7 @@ help:  ## show this list
 
 setup: $(INSTALLED)  ## make .venv with everything in it (TORCH_INDEX=<url>: another source for torch)
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml setup.py constraints.txt $(wildcard engine/native/*)
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --disable-pip-version-check $(PIP_INDEX) -c constraints.txt -e '.[dev]'
 	@touch $@
@@ -59,10 +59,11 @@ compare: $(INSTALLED) $(CHECKPOINT)/config.json  ## rate, latency, CPU and memor
 
 check: $(INSTALLED)  ## lint, format, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror engine/native/*
 
-format: $(INSTALLED)  ## mend what ruff can mend
-	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+format: $(INSTALLED)  ## mend what ruff and clang-format can mend
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; $(BIN)/clang-format -i engine/native/*
 
 clean:  ## remove the virtual environments, the prepared checkpoint and caches
-	rm -rf .venv .venv-peers $(CHECKPOINT) $(dir $(CHECKPOINT)).checkpoint-* *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-peers $(CHECKPOINT) $(dir $(CHECKPOINT)).checkpoint-* *.egg-info build engine/emotion_engine/*.so .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

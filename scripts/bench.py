@@ -26,12 +26,11 @@ from benchmark.shape import build_config, read_shape
 from benchmark.stopwatch import Stopwatch
 from benchmark.workload import build_workloads
 from emotion_client.command.interruption import Interruption
-from emotion_engine.attention import PACKED_ATTENTION, register_packed_attention
 from emotion_engine.checkpoint import Checkpoint, read_checkpoint
 from emotion_engine.classifier import DEFAULT_BATCH_TOKENS, Classifier, choose_dtype
-from emotion_engine.encoder import PackedEncoder
+from emotion_engine.encoder import build_encoder
 from emotion_engine.errors import CheckpointError, SettingsError
-from emotion_engine.settings import DTYPES, EngineSettings
+from emotion_engine.settings import DTYPES, ENCODERS, EngineSettings
 from printing import put
 from serving.triton_server import REPOSITORY
 from transformers import AutoConfig, AutoModelForSequenceClassification
@@ -73,6 +72,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--device", default="cpu", help="such as cuda:0 (%(default)s)")
     parser.add_argument("--dtype", choices=DTYPES, default="auto", help="(%(default)s)")
+    parser.add_argument("--encoder", choices=ENCODERS, default="auto", help="(%(default)s)")
     parser.add_argument(
         "--threads", type=int, default=0, metavar="NUMBER", help="CPU threads; 0 is one a core (0)"
     )
@@ -125,29 +125,26 @@ def run(args: argparse.Namespace) -> None:
 def load(name: str, *, args: argparse.Namespace, dtype: torch.dtype) -> tuple[Any, Classifier]:
     """Returns a model's configuration, and the model, warmed up."""
     checkpoint = read_checkpoint(CHECKPOINT)
-    settings = EngineSettings(dtype=args.dtype, num_threads=args.threads)
+    settings = EngineSettings(dtype=args.dtype, encoder=args.encoder, num_threads=args.threads)
     if name == DEFAULT:
         config = AutoConfig.from_pretrained(CHECKPOINT, local_files_only=True)
         classifier = Classifier.load(checkpoint, settings=settings, device=str(args.device))
     else:
         config = build_config(name)
-        classifier = build_random(config, checkpoint, device=args.device, dtype=dtype)
+        classifier = build_random(config, checkpoint, args=args, dtype=dtype)
     classifier.warm_up()
     return config, classifier
 
 
 def build_random(
-    config: Any, checkpoint: Checkpoint, *, device: torch.device, dtype: torch.dtype
+    config: Any, checkpoint: Checkpoint, *, args: argparse.Namespace, dtype: torch.dtype
 ) -> Classifier:
     """Returns a classifier with random weights that reads rows as the checkpoint's does."""
-    register_packed_attention()
-    model = AutoModelForSequenceClassification.from_config(
-        config, attn_implementation=PACKED_ATTENTION
-    ).eval()
+    model = AutoModelForSequenceClassification.from_config(config).eval()
     return Classifier(
         replace(checkpoint, vocab_size=config.vocab_size),
-        encoder=PackedEncoder(model, device=device, dtype=dtype),
-        max_batch_tokens=DEFAULT_BATCH_TOKENS[device.type],
+        encoder=build_encoder(model, device=args.device, dtype=dtype, wanted=args.encoder),
+        max_batch_tokens=DEFAULT_BATCH_TOKENS[args.device.type],
     )
 
 

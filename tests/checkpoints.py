@@ -237,11 +237,12 @@ _BUILD_TOKENIZER = {
     "modernbert-cls": _train_modernbert,
     "modernbert-mean": _train_modernbert,
 }
+# The encoder in C++ has code for these sizes.
 _SIZES = {
     "hidden_size": 64,
     "num_hidden_layers": 3,
     "num_attention_heads": 4,
-    "intermediate_size": 96,
+    "intermediate_size": 128,
     "max_position_embeddings": MAX_LENGTH,
 }
 # RoBERTa's first positions, up to the padding id 1, are never used.
@@ -254,6 +255,7 @@ _ROBERTA = {
 }
 _MODERNBERT = {
     **_SIZES,
+    "intermediate_size": 96,
     "local_attention": MODERNBERT_WINDOW,
     "global_attn_every_n_layers": 3,
     "cls_token_id": 0,
@@ -267,7 +269,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
         "dim": 64,
         "n_layers": 3,
         "n_heads": 4,
-        "hidden_dim": 96,
+        "hidden_dim": 128,
         "max_position_embeddings": MAX_LENGTH,
     },
     "electra": {**_SIZES, "embedding_size": 64},

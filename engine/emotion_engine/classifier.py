@@ -92,17 +92,20 @@ class Classifier:
 
         Args:
             checkpoint: what to serve.
-            settings: dtype, token budget and threads.
+            settings: dtype, encoder, token budget and threads.
             device: a torch device, such as "cpu" or "cuda:0".
 
         Raises:
-            SettingsError: the token budget is below the checkpoint's max_length.
+            SettingsError: the token budget is below the checkpoint's max_length, or the encoder
+                cannot be used here.
         """
         if settings.num_threads:
             torch.set_num_threads(settings.num_threads)
         where = torch.device(device)
         dtype = choose_dtype(settings.dtype, device=where)
-        encoder = load_encoder(checkpoint.folder, device=where, dtype=dtype)
+        encoder = load_encoder(
+            checkpoint.folder, device=where, dtype=dtype, wanted=settings.encoder
+        )
         default = max(DEFAULT_BATCH_TOKENS[where.type], checkpoint.max_length)
         max_batch_tokens = settings.max_batch_tokens or default
         return cls(checkpoint, encoder=encoder, max_batch_tokens=max_batch_tokens)

@@ -1,7 +1,7 @@
-"""The transformers model that turns a packed batch into logits.
+"""The model that turns a packed batch into logits.
 
-`PackedEncoder` computes real tokens only; `PaddedEncoder` serves every architecture that has no
-entry in `PACKED_HEADS`. Both have the same interface.
+`NativeEncoder` and `PackedEncoder` compute real tokens only, in C++ and in torch; `PaddedEncoder`
+serves every architecture that has no entry in `PACKED_HEADS`. All have the same interface.
 """
 
 from __future__ import annotations
@@ -11,19 +11,23 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification
 
 from emotion_engine.attention import (
     PACKED_ATTENTION,
     choose_attention,
     register_packed_attention,
 )
+from emotion_engine.errors import SettingsError
 from emotion_engine.heads import PACKED_HEADS
+from emotion_engine.native import NativeEncoder, find_obstacle
 from emotion_engine.packing import PackedBatch
 
 
 class Encoder(Protocol):
     """From a packed batch to logits.
+
+    `str` of it says in a few words what computes.
 
     Attributes:
         is_padded: whether every row costs as much as the longest of its batch.
@@ -38,33 +42,72 @@ class Encoder(Protocol):
         """Returns how many tokens the forward pass of a batch computes."""
 
 
-def load_encoder(folder: Path, *, device: torch.device, dtype: torch.dtype) -> Encoder:
-    """Loads the model of a checkpoint folder: safetensors only, no remote code, eval mode."""
-    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    is_packed = config.model_type in PACKED_HEADS
-    register_packed_attention()
+def load_encoder(
+    folder: Path, *, device: torch.device, dtype: torch.dtype, wanted: str = "auto"
+) -> Encoder:
+    """Loads the model of a checkpoint folder: safetensors only, no remote code, eval mode.
+
+    Args:
+        folder: a prepared checkpoint.
+        device: where to run.
+        dtype: float32 or bfloat16.
+        wanted: see `build_encoder`.
+
+    Raises:
+        SettingsError: `wanted` cannot be had.
+    """
     model = AutoModelForSequenceClassification.from_pretrained(
         folder,
         local_files_only=True,
         trust_remote_code=False,
         use_safetensors=True,
         dtype=torch.float32,
-        **({"attn_implementation": PACKED_ATTENTION} if is_packed else {}),
     ).eval()
-    encoder = PackedEncoder if is_packed else PaddedEncoder
-    return encoder(model, device=device, dtype=dtype)
+    return build_encoder(model, device=device, dtype=dtype, wanted=wanted)
+
+
+def build_encoder(
+    model: Any, *, device: torch.device, dtype: torch.dtype, wanted: str = "auto"
+) -> Encoder:
+    """Returns the encoder of a model.
+
+    Args:
+        model: a float32 model for sequence classification on the CPU; its parts are reused.
+        device: where to run.
+        dtype: float32 or bfloat16.
+        wanted: "native" for C++, "torch", or "auto": native where it can be used.
+
+    Raises:
+        SettingsError: `wanted` is "native", which cannot be used here.
+    """
+    obstacle = find_obstacle(model, device=device, dtype=dtype)
+    if wanted == "native" and obstacle is not None:
+        raise SettingsError(f"encoder is 'native', but {obstacle}; choose 'auto' or 'torch'")
+    if wanted != "torch" and obstacle is None:
+        return NativeEncoder(model, dtype=dtype)
+    encoder = PackedEncoder if model.config.model_type in PACKED_HEADS else PaddedEncoder
+    reason = "chosen" if wanted == "torch" else f"no C++: {obstacle}"
+    return encoder(model, device=device, dtype=dtype, reason=reason)
 
 
 class PackedEncoder:
-    """Base model on one token stream, head on one vector a row."""
+    """Base model on one token stream, head on one vector a row, both in torch."""
 
     is_padded = False
 
-    def __init__(self, model: Any, *, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self, model: Any, *, device: torch.device, dtype: torch.dtype, reason: str = "chosen"
+    ) -> None:
         self.device = device
+        self.reason = reason
         self.head = PACKED_HEADS[model.config.model_type](model).to(device)
+        register_packed_attention()
+        model.set_attn_implementation(PACKED_ATTENTION)
         self.base = model.base_model.to(device, dtype)
         self.attention = choose_attention(device, dtype=dtype)
+
+    def __str__(self) -> str:
+        return f"encoder in torch ({self.reason})"
 
     def compute_logits(self, batch: PackedBatch) -> torch.Tensor:
         """Returns logits; see `Encoder.compute_logits`."""
@@ -90,10 +133,16 @@ class PaddedEncoder:
 
     is_padded = True
 
-    def __init__(self, model: Any, *, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self, model: Any, *, device: torch.device, dtype: torch.dtype, reason: str = "chosen"
+    ) -> None:
         self.device = device
+        self.reason = reason
         self.model = model.to(device, dtype)
         self.padding_id = model.config.pad_token_id or 0
+
+    def __str__(self) -> str:
+        return f"padding encoder in torch ({self.reason})"
 
     def compute_logits(self, batch: PackedBatch) -> torch.Tensor:
         """Returns logits; see `Encoder.compute_logits`."""

@@ -1,7 +1,7 @@
-"""The encoder in C++ (`engine/native`), for BERT on processors with AVX-512.
+"""The encoder in C++ (`engine/native`), for BERT's kin on processors with AVX-512.
 
-It is built when the package is installed. Where it is not (no compiler, another processor, another
-architecture), `PackedEncoder` computes the same in torch.
+setup.py builds it when the package is installed. `find_obstacle` says where it cannot be used:
+there `PackedEncoder` computes the same in torch.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NEEDED = {
 
 
 class NativeEncoder:
-    """The encoder in C++, the head in torch.
+    """Base model in C++ on the real tokens of a batch, head in torch with its products in C++.
 
     A row's answer has the same bits whatever shares its batch and however many threads there are:
     every sum runs in one order, and nothing but the row itself goes into it.
@@ -42,11 +42,12 @@ class NativeEncoder:
     is_padded = False
 
     def __init__(self, model: Any, *, dtype: torch.dtype) -> None:
-        self.head = PACKED_HEADS[model.config.model_type](model)
-        self.hidden_size = model.config.hidden_size
         library = load_library()
         assert library is not None  # find_obstacle has looked
         self.library = library
+        self.hidden_size = model.config.hidden_size
+        self.head = PACKED_HEADS[model.config.model_type](model)
+        _replace_linears(self.head, library=library)
         weights = _Weights(model)
         self.handle = self.library.emotion_encoder_create(
             ctypes.byref(weights.description),
@@ -56,6 +57,9 @@ class NativeEncoder:
         if not self.handle:
             raise MemoryError("no memory for the weights of the encoder")
 
+    def __str__(self) -> str:
+        return "encoder in C++"
+
     def __del__(self) -> None:
         if getattr(self, "handle", None):
             self.library.emotion_encoder_destroy(self.handle)
@@ -63,13 +67,15 @@ class NativeEncoder:
     def compute_logits(self, batch: PackedBatch) -> torch.Tensor:
         """Returns logits; see `Encoder.compute_logits`."""
         pooled = np.empty((batch.num_rows, self.hidden_size), dtype=np.float32)
-        arrays = (batch.input_ids, self.head.positions(batch), batch.cu_seqlens)
+        positions = self.head.positions(batch)
         failed = self.library.emotion_encoder_run(
             self.handle,
-            *(x.ctypes.data_as(ctypes.c_void_p) for x in arrays),
+            batch.input_ids.ctypes.data,
+            positions.ctypes.data,
+            batch.cu_seqlens.ctypes.data,
             batch.num_rows,
             torch.get_num_threads(),
-            pooled.ctypes.data_as(ctypes.c_void_p),
+            pooled.ctypes.data,
         )
         if failed:
             raise MemoryError(f"no memory for {batch.num_tokens} tokens")
@@ -84,11 +90,16 @@ class NativeEncoder:
 def find_obstacle(model: Any, *, device: torch.device, dtype: torch.dtype) -> str | None:
     """Returns why the encoder in C++ cannot run a model here, None if it can.
 
-    On processors with AMX torch's bfloat16 products are far ahead of AVX-512.
+    Args:
+        model: any model for sequence classification of transformers.
+        device: where it is to run.
+        dtype: float32 or bfloat16. On processors with AMX torch's bfloat16 is far ahead of AVX-512.
     """
     config = model.config
-    if config.model_type not in LAYOUTS or device.type != "cpu":
-        return f"it has no code for {config.model_type} on {device.type}"
+    if config.model_type not in LAYOUTS:
+        return f"it has no code for {config.model_type}"
+    if device.type != "cpu":
+        return f"it has no code for {device.type}"
     capabilities = torch.cpu.get_capabilities()
     missing = [name for name in NEEDED[dtype] if not capabilities.get(name)]
     if missing:
@@ -96,15 +107,15 @@ def find_obstacle(model: Any, *, device: torch.device, dtype: torch.dtype) -> st
     if dtype == torch.bfloat16 and capabilities.get("amx_bf16"):
         return "torch is faster on a processor with AMX"
     if load_library() is None:
-        return "it was not built: install a C++ compiler, then the package again"
+        return "it was not built: install a C++ compiler (g++), then the package again"
     activation = getattr(config, "hidden_act", None) or config.activation
-    layout = LAYOUTS[config.model_type](model)
-    hidden_size, intermediate_size = config.hidden_size, layout.intermediate_size
-    head_dim = hidden_size // config.num_attention_heads
-    if activation != "gelu" or hidden_size % 64 or intermediate_size % 64 or head_dim % 16:
+    hidden_size = config.hidden_size
+    intermediate_size = LAYOUTS[config.model_type](model).intermediate_size
+    head_size = hidden_size // config.num_attention_heads
+    if activation != "gelu" or hidden_size % 64 or intermediate_size % 64 or head_size % 16:
         return (
-            f"it has no code for {activation}, hidden size {hidden_size}, "
-            f"intermediate size {intermediate_size} and heads of {head_dim}"
+            f"it has no code for activation {activation}, hidden size {hidden_size}, "
+            f"intermediate size {intermediate_size} and heads of {head_size}"
         )
     return None
 
@@ -121,9 +132,39 @@ def load_library() -> ctypes.CDLL | None:
     library.emotion_encoder_create.restype = pointer
     library.emotion_encoder_run.argtypes = [pointer] * 4 + [integer] * 2 + [pointer]
     library.emotion_encoder_run.restype = ctypes.c_int
+    library.emotion_linear.argtypes = [pointer] * 3 + [integer] * 3 + [pointer]
+    library.emotion_linear.restype = None
     library.emotion_encoder_destroy.argtypes = [pointer]
     library.emotion_encoder_destroy.restype = None
     return library
+
+
+class _Linear(nn.Module):
+    """A linear layer of a head: each of its sums runs in one order, in any company."""
+
+    def __init__(self, linear: nn.Linear, *, library: ctypes.CDLL) -> None:
+        super().__init__()
+        self.weight, self.bias = _numbers(linear.weight), _numbers(linear.bias)
+        self.library = library
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        """Returns (num_rows, outputs) float32, for (num_rows, inputs) float32."""
+        given = rows.contiguous().numpy()
+        results = np.empty((len(given), len(self.weight)), dtype=np.float32)
+        arrays = (given, self.weight, self.bias)
+        self.library.emotion_linear(
+            *(x.ctypes.data for x in arrays),
+            len(given),
+            *self.weight.shape[::-1],
+            results.ctypes.data,
+        )
+        return torch.from_numpy(results)
+
+
+def _replace_linears(head: nn.Module, *, library: ctypes.CDLL) -> None:
+    for name, module in [*head.named_modules()]:
+        if isinstance(module, nn.Linear):
+            head.set_submodule(name, _Linear(module, library=library))
 
 
 class _BertLayout:

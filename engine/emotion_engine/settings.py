@@ -10,6 +10,7 @@ from typing import Any, Self
 from emotion_engine.errors import SettingsError
 
 DTYPES = ("auto", "bfloat16", "float32")
+ENCODERS = ("auto", "native", "torch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +65,8 @@ class EngineSettings(CheckpointSettings):
 
     Attributes:
         dtype: "bfloat16", "float32", or "auto": bfloat16 where the device has it in hardware.
+        encoder: "native" for the one in C++, which needs a CPU with AVX-512 and BERT, DistilBERT,
+            RoBERTa or XLM-RoBERTa; "torch" for any other; "auto": native where it can be used.
         max_batch_tokens: most tokens a forward pass may compute; larger batches take several. 0
             takes 2,048 on a CPU, where more is not faster, and 16,384 on a GPU.
         num_threads: CPU threads of a forward pass; 0 takes torch's choice, one a core.
@@ -71,12 +74,15 @@ class EngineSettings(CheckpointSettings):
 
     checkpoint: str = "1/checkpoint"
     dtype: str = "auto"
+    encoder: str = "auto"
     max_batch_tokens: int = 0
     num_threads: int = 0
 
     def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
-            raise SettingsError(f"dtype is {self.dtype!r}; choose one of {', '.join(DTYPES)}")
+        for name, choices in (("dtype", DTYPES), ("encoder", ENCODERS)):
+            value = getattr(self, name)
+            if value not in choices:
+                raise SettingsError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
         for name in ("max_batch_tokens", "num_threads"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must be 0 or more")

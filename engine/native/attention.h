@@ -12,8 +12,8 @@ template <class P>
 struct AttentionRoom {
   Buffer<typename P::Element> keys;    // panels of 64 tokens, each [head_dim / GROUP][64][GROUP]
   Buffer<typename P::Element> values;  // panels of 64 dimensions, each [tokens / GROUP][64][GROUP]
-  Buffer<float> scores;              // [TILE_ROWS][padded tokens]
-  Buffer<typename P::Element> shares;   // [TILE_ROWS][padded tokens]
+  Buffer<float> scores;                // [TILE_ROWS][padded tokens]
+  Buffer<typename P::Element> shares;  // [TILE_ROWS][padded tokens]
 
   void reserve(int num_tokens, int head_dim) {
     const size_t padded = round_up(num_tokens, LANES);
@@ -123,8 +123,9 @@ void attend(
           num_rows, std::min(PANEL, head_dim - n), room.shares.get(), padded,
           room.values.get() + static_cast<size_t>(n) * padded, padded / P::GROUP,
           [&](int r, int c, Floats sums) {
-            store(context + static_cast<size_t>(start - first + r) * hidden_size + n + c,
-                  _mm512_mul_ps(sums, all(factors[r])));
+            store(
+                context + static_cast<size_t>(start - first + r) * hidden_size + n + c,
+                _mm512_mul_ps(sums, all(factors[r])));
           });
   }
 }

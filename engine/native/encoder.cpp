@@ -15,8 +15,8 @@ namespace emotion {
 constexpr int BLOCK = 48;          // tokens that go through a layer together
 constexpr int CHUNK_TOKENS = 256;  // tokens of the rows that one thread takes by itself
 
-// Sizes and weights as the caller holds them: float32, row-major; `layers` is 16 pointers a layer in
-// the order of `Layer`'s constructor.
+// Sizes and weights as the caller holds them: float32, row-major; `layers` is 16 pointers a layer
+// in the order of `Layer`'s constructor.
 struct Description {
   int64_t num_layers, hidden_size, num_heads, intermediate_size;
   float epsilon;
@@ -80,10 +80,10 @@ struct Chunk {
 // States of the tokens of a chunk, shared by its team.
 template <class P>
 struct ChunkRoom {
-  Buffer<float> hidden;             // [tokens][hidden]
+  Buffer<float> hidden;                // [tokens][hidden]
   Buffer<typename P::Element> inputs;  // the same, as left factors of the next product
-  Buffer<typename P::Element> states;          // [tokens][3][hidden]: queries, keys, values
-  Buffer<float> context;            // [tokens][hidden]
+  Buffer<typename P::Element> states;  // [tokens][3][hidden]: queries, keys, values
+  Buffer<float> context;               // [tokens][hidden]
 
   void reserve(size_t num_tokens, size_t hidden_size) {
     hidden.reserve(num_tokens * hidden_size);
@@ -97,13 +97,17 @@ struct ChunkRoom {
 template <class P>
 struct BlockRoom {
   AttentionRoom<P> attention;
-  Buffer<typename P::Element> inputs;
-  Buffer<float> intermediate;
+  Buffer<float> intermediate;          // [BLOCK][intermediate]
+  Buffer<typename P::Element> inputs;  // the same, as left factors of the next product
+  Buffer<float> first_context;         // [BLOCK][hidden], of rows' first tokens
+  Buffer<typename P::Element> first_inputs;
 
-  void reserve(int longest_row, int head_dim, size_t intermediate_size) {
+  void reserve(int longest_row, int head_dim, size_t hidden_size, size_t intermediate_size) {
     attention.reserve(longest_row, head_dim);
-    inputs.reserve(BLOCK * intermediate_size);
     intermediate.reserve(BLOCK * intermediate_size);
+    inputs.reserve(BLOCK * intermediate_size);
+    first_context.reserve(BLOCK * hidden_size);
+    first_inputs.reserve(BLOCK * hidden_size);
   }
 };
 
@@ -119,8 +123,10 @@ template <class P>
 class Encoder : public AnyEncoder {
  public:
   Encoder(const Description& d, int64_t vocabulary, int64_t num_positions)
-      : hidden_(d.hidden_size), head_dim_(d.hidden_size / d.num_heads),
-        intermediate_(d.intermediate_size), epsilon_(d.epsilon),
+      : hidden_(d.hidden_size),
+        head_dim_(d.hidden_size / d.num_heads),
+        intermediate_(d.intermediate_size),
+        epsilon_(d.epsilon),
         words_(d.words, d.words + vocabulary * d.hidden_size),
         positions_(d.positions, d.positions + num_positions * d.hidden_size),
         norm_(d.norm_weight, d.norm_bias, d.hidden_size) {
@@ -132,29 +138,29 @@ class Encoder : public AnyEncoder {
       int num_threads, float* pooled) override {
     const std::vector<int> starts = cut(offsets, num_rows, num_threads);
     const int num_chunks = static_cast<int>(starts.size()) - 1;
-    int longest = 0;
-    for (int i = 0; i < num_rows; ++i)
-      longest = std::max(longest, static_cast<int>(offsets[i + 1] - offsets[i]));
     // Few chunks would leave threads idle at the end: then all of them share every chunk.
     const bool is_shared = num_threads > 1 && num_chunks < 3 * num_threads;
-    ChunkRoom<P> shared_room;
-    if (is_shared) shared_room.reserve(offsets[num_rows], hidden_);
+    // All memory is taken here, where it may run out without ending the process.
+    std::vector<BlockRoom<P>> block_rooms(num_threads);
+    std::vector<ChunkRoom<P>> chunk_rooms(is_shared ? 1 : num_threads);
+    for (auto& room : block_rooms)
+      room.reserve(longest(offsets, num_rows), head_dim_, hidden_, intermediate_);
+    for (auto& room : chunk_rooms)
+      room.reserve(is_shared ? offsets[num_rows] : longest(offsets, starts), hidden_);
 #pragma omp parallel num_threads(num_threads)
     {
-      BlockRoom<P> room;
-      room.reserve(longest, head_dim_, intermediate_);
+      const int rank = omp_get_thread_num();
       if (is_shared) {
-        const Team team{omp_get_thread_num(), omp_get_num_threads()};
-        encode({offsets, num_rows}, ids, positions, pooled, shared_room, room, team);
+        const Team team{rank, omp_get_num_threads()};
+        encode(
+            {offsets, num_rows}, ids, positions, pooled, chunk_rooms[0], block_rooms[rank], team);
       } else {
-        ChunkRoom<P> own_room;
 #pragma omp for schedule(dynamic, 1)
         for (int i = num_chunks - 1; i >= 0; --i) {
           const Chunk chunk{offsets + starts[i], starts[i + 1] - starts[i]};
-          own_room.reserve(chunk.num_tokens(), hidden_);
           encode(
-              chunk, ids, positions, pooled + static_cast<size_t>(starts[i]) * hidden_, own_room,
-              room, Team{});
+              chunk, ids, positions, pooled + static_cast<size_t>(starts[i]) * hidden_,
+              chunk_rooms[rank], block_rooms[rank], Team{});
         }
       }
     }
@@ -170,6 +176,19 @@ class Encoder : public AnyEncoder {
       if (offsets[i + 1] - offsets[starts.back()] > limit) starts.push_back(i);
     starts.push_back(num_rows);
     return starts;
+  }
+
+  // Tokens of the longest row, and of the longest chunk.
+  static int longest(const int64_t* offsets, int num_rows) {
+    int64_t most = 0;
+    for (int i = 0; i < num_rows; ++i) most = std::max(most, offsets[i + 1] - offsets[i]);
+    return static_cast<int>(most);
+  }
+  static int longest(const int64_t* offsets, const std::vector<int>& starts) {
+    int64_t most = 0;
+    for (size_t i = 0; i + 1 < starts.size(); ++i)
+      most = std::max(most, offsets[starts[i + 1]] - offsets[starts[i]]);
+    return static_cast<int>(most);
   }
 
   void encode(
@@ -221,7 +240,7 @@ class Encoder : public AnyEncoder {
       const Layer<P>& layer, ChunkRoom<P>& room, int first, int last, int first_column) const {
     typename P::Element* states = room.states.get() + static_cast<size_t>(first) * 3 * hidden_;
     layer.query_key_value.apply(
-        last - first, at(room.inputs, first) , first_column, 3 * hidden_,
+        last - first, at(room.inputs, first), first_column, 3 * hidden_,
         [&](int row, int column, Floats x) {
           float sixteen[LANES];
           store(sixteen, x);
@@ -246,8 +265,8 @@ class Encoder : public AnyEncoder {
   void finish_layer(
       const Layer<P>& layer, ChunkRoom<P>& room, BlockRoom<P>& own, int first, int last) const {
     finish(
-        layer, at(room.context, first), at(room.hidden, first), at(room.inputs, first),
-        own, last - first);
+        layer, at(room.context, first), at(room.hidden, first), at(room.inputs, first), own,
+        last - first);
   }
 
   void finish(
@@ -259,11 +278,14 @@ class Encoder : public AnyEncoder {
     };
     const auto encode_all = [&](const float* rows, int size, typename P::Element* target) {
       for (int t = 0; t < num_tokens; ++t)
-        P::encode(rows + static_cast<size_t>(t) * size, size, target + static_cast<size_t>(t) * size);
+        P::encode(
+            rows + static_cast<size_t>(t) * size, size, target + static_cast<size_t>(t) * size);
     };
     const auto normalize_all = [&](const Norm& norm) {
       for (int t = 0; t < num_tokens; ++t)
-        normalize(hidden + static_cast<size_t>(t) * hidden_, hidden_, norm.weight.data(), norm.bias.data(), epsilon_);
+        normalize(
+            hidden + static_cast<size_t>(t) * hidden_, hidden_, norm.weight.data(),
+            norm.bias.data(), epsilon_);
     };
     encode_all(context, hidden_, inputs);
     layer.attention_output.apply(num_tokens, inputs, 0, hidden_, add);
@@ -271,7 +293,8 @@ class Encoder : public AnyEncoder {
     encode_all(hidden, hidden_, inputs);
     layer.intermediate.apply(
         num_tokens, inputs, 0, intermediate_, [&](int row, int column, Floats x) {
-          store(own.intermediate.get() + static_cast<size_t>(row) * intermediate_ + column, gelu(x));
+          store(
+              own.intermediate.get() + static_cast<size_t>(row) * intermediate_ + column, gelu(x));
         });
     encode_all(own.intermediate.get(), intermediate_, own.inputs.get());
     layer.output.apply(num_tokens, own.inputs.get(), 0, hidden_, add);
@@ -285,30 +308,28 @@ class Encoder : public AnyEncoder {
       float* pooled) const {
     const Layer<P>& layer = layers_.back();
     over_blocks(chunk.num_rows, team, [&](int first, int last) {
-      const int num_rows = last - first;
       float* hidden = pooled + static_cast<size_t>(first) * hidden_;
-      Buffer<typename P::Element> inputs(static_cast<size_t>(num_rows) * hidden_);
-      Buffer<float> context(static_cast<size_t>(num_rows) * hidden_);
-      for (int i = 0; i < num_rows; ++i) {
-        const int64_t token = chunk.offsets[first + i] - chunk.offsets[0];
-        std::memcpy(hidden + static_cast<size_t>(i) * hidden_, at(room.hidden, token), hidden_ * sizeof(float));
+      for (int row = first; row < last; ++row) {
+        const int64_t token = chunk.offsets[row] - chunk.offsets[0];
+        const int length = static_cast<int>(chunk.offsets[row + 1] - chunk.offsets[row]);
+        std::memcpy(
+            pooled + static_cast<size_t>(row) * hidden_, at(room.hidden, token),
+            hidden_ * sizeof(float));
         project_query(layer, room, token);
         for (int column = 0; column < hidden_; column += head_dim_)
           attend<P>(
               room.states.get() + token * 3 * hidden_ + column,
-              context.get() + static_cast<size_t>(i) * hidden_ + column,
-              static_cast<int>(chunk.offsets[first + i + 1] - chunk.offsets[first + i]), 0, 1,
-              hidden_, head_dim_, own.attention);
+              at(own.first_context, row - first) + column, length, 0, 1, hidden_, head_dim_,
+              own.attention);
       }
-      finish(layer, context.get(), hidden, inputs.get(), own, num_rows);
+      finish(layer, own.first_context.get(), hidden, own.first_inputs.get(), own, last - first);
     });
   }
 
   void project_query(const Layer<P>& layer, ChunkRoom<P>& room, int64_t token) const {
     typename P::Element* states = room.states.get() + token * 3 * hidden_;
     layer.query_key_value.apply(
-        1, at(room.inputs, token), 0, hidden_,
-        [&](int, int column, Floats x) {
+        1, at(room.inputs, token), 0, hidden_, [&](int, int column, Floats x) {
           float sixteen[LANES];
           store(sixteen, x);
           P::encode(sixteen, LANES, states + column);
@@ -316,7 +337,9 @@ class Encoder : public AnyEncoder {
   }
 
   template <class T>
-  T* at(const Buffer<T>& rows, int64_t token) const { return rows.get() + token * hidden_; }
+  T* at(const Buffer<T>& rows, int64_t token) const {
+    return rows.get() + token * hidden_;
+  }
 
   int hidden_, head_dim_, intermediate_;
   float epsilon_;
@@ -352,6 +375,17 @@ int emotion_encoder_run(
     return 1;
   }
   return 0;
+}
+
+// A linear layer of the head: `results` is [num_rows][outputs].
+void emotion_linear(
+    const float* rows, const float* weight, const float* bias, int64_t num_rows, int64_t inputs,
+    int64_t outputs, float* results) {
+  for (int64_t row = 0; row < num_rows; ++row)
+    for (int64_t n = 0; n < outputs; ++n)
+      results[row * outputs + n] =
+          bias[n] +
+          emotion::dot(rows + row * inputs, weight + n * inputs, static_cast<int>(inputs));
 }
 
 void emotion_encoder_destroy(void* encoder) { delete static_cast<emotion::AnyEncoder*>(encoder); }

@@ -1,8 +1,8 @@
 // What the factors of a matrix product are stored in, and how they are multiplied.
 //
 // A precision names the type of an element, how many neighbours along the inner dimension one
-// instruction multiplies and adds (GROUP), and the arithmetic. A left factor is a row of activations,
-// a right one weights, or keys and values. Sums are float32.
+// instruction multiplies and adds (GROUP), and the arithmetic. A left factor is a row of
+// activations, a right one weights, or keys and values. Sums are float32.
 #pragma once
 
 #include <algorithm>

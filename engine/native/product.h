@@ -1,7 +1,7 @@
 // Matrix products of a few rows with a packed right factor.
 //
-// The sum of an output runs over the inner dimension in one order, whatever rows are computed beside
-// it: a row's result has the same bits in any company.
+// The sum of an output runs over the inner dimension in one order, whatever rows are computed
+// beside it: a row's result has the same bits in any company.
 #pragma once
 
 #include <cstddef>
@@ -36,8 +36,8 @@ class Buffer {
   size_t size_ = 0;
 };
 
-// One tile: ROWS rows of the left factor with VECTORS * 16 columns of one panel. `finish(row, column,
-// sums)` takes each vector of sums; row and column count from the tile's corner.
+// One tile: ROWS rows of the left factor with VECTORS * 16 columns of one panel. `finish(row,
+// column, sums)` takes each vector of sums; row and column count from the tile's corner.
 template <class P, int ROWS, int VECTORS, class Finish>
 inline void multiply_tile(
     const typename P::Element* left, size_t left_stride, const typename P::Element* panel,
@@ -59,32 +59,26 @@ inline void multiply_tile(
     for (int v = 0; v < VECTORS; ++v) finish(r, v * LANES, sums[r][v]);
 }
 
-template <class P, int VECTORS, class Finish>
-inline void multiply_rows(
-    int num_rows, const typename P::Element* left, size_t left_stride,
-    const typename P::Element* panel, size_t panel_stride, int inner_groups, Finish&& finish) {
-  switch (num_rows) {
-    case 1: return multiply_tile<P, 1, VECTORS>(left, left_stride, panel, panel_stride, inner_groups, finish);
-    case 2: return multiply_tile<P, 2, VECTORS>(left, left_stride, panel, panel_stride, inner_groups, finish);
-    case 3: return multiply_tile<P, 3, VECTORS>(left, left_stride, panel, panel_stride, inner_groups, finish);
-    case 4: return multiply_tile<P, 4, VECTORS>(left, left_stride, panel, panel_stride, inner_groups, finish);
-    case 5: return multiply_tile<P, 5, VECTORS>(left, left_stride, panel, panel_stride, inner_groups, finish);
-    default: return multiply_tile<P, 6, VECTORS>(left, left_stride, panel, panel_stride, inner_groups, finish);
+// The same for 1 to 6 rows, and for a panel of 16, 32, 48 or 64 columns.
+template <class P, int VECTORS, int ROWS = TILE_ROWS, class... Rest>
+inline void multiply_rows(int num_rows, Rest&&... rest) {
+  if constexpr (ROWS > 1) {
+    if (num_rows < ROWS) return multiply_rows<P, VECTORS, ROWS - 1>(num_rows, rest...);
   }
+  multiply_tile<P, ROWS, VECTORS>(rest...);
 }
 
-// The same for a panel of 16, 32, 48 or 64 columns.
-template <class P, class Finish>
+template <class P, int VECTORS = PANEL / LANES, class Finish>
 inline void multiply_panel(
     int num_rows, int num_columns, const typename P::Element* left, size_t left_stride,
     const typename P::Element* panel, int inner_groups, Finish&& finish) {
-  const size_t stride = static_cast<size_t>(num_columns) * P::GROUP;
-  switch (num_columns / LANES) {
-    case 1: return multiply_rows<P, 1>(num_rows, left, left_stride, panel, stride, inner_groups, finish);
-    case 2: return multiply_rows<P, 2>(num_rows, left, left_stride, panel, stride, inner_groups, finish);
-    case 3: return multiply_rows<P, 3>(num_rows, left, left_stride, panel, stride, inner_groups, finish);
-    default: return multiply_rows<P, 4>(num_rows, left, left_stride, panel, stride, inner_groups, finish);
+  if constexpr (VECTORS > 1) {
+    if (num_columns < VECTORS * LANES)
+      return multiply_panel<P, VECTORS - 1>(
+          num_rows, num_columns, left, left_stride, panel, inner_groups, finish);
   }
+  multiply_rows<P, VECTORS>(
+      num_rows, left, left_stride, panel, VECTORS * LANES * P::GROUP, inner_groups, finish);
 }
 
 // A linear layer: weights in panels of 64 outputs, each [inner / GROUP][64][GROUP].
@@ -95,7 +89,9 @@ class Linear {
 
   // `weight` is [outputs][inputs], `bias` [outputs].
   Linear(int outputs, int inputs, const float* weight, const float* bias)
-      : outputs(outputs), inputs(inputs), packed_(static_cast<size_t>(outputs) * inputs),
+      : outputs(outputs),
+        inputs(inputs),
+        packed_(static_cast<size_t>(outputs) * inputs),
         bias_(outputs) {
     for (int n = 0; n < outputs; ++n) {
       const float* row = weight + static_cast<size_t>(n) * inputs;
@@ -110,8 +106,7 @@ class Linear {
   // column, floats)` takes sixteen outputs at a time, bias added.
   template <class Finish>
   void apply(
-      int num_rows, const typename P::Element* left, int first, int last,
-      Finish&& finish) const {
+      int num_rows, const typename P::Element* left, int first, int last, Finish&& finish) const {
     const int num_tiles = (num_rows + TILE_ROWS - 1) / TILE_ROWS;
     for (int n = first; n < last; n += PANEL) {
       const typename P::Element* panel = packed_.get() + static_cast<size_t>(n) * inputs;

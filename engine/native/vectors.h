@@ -49,6 +49,16 @@ inline Floats gelu(Floats x) {
   return _mm512_mul_ps(x, _mm512_mask_blend_ps(is_negative, _mm512_sub_ps(all(1.0f), half), half));
 }
 
+// The sum of a[i] b[i] over `size` floats, a multiple of 64.
+inline float dot(const float* a, const float* b, int size) {
+  Floats sums[4] = {};
+  for (int i = 0; i < size; i += 4 * LANES)
+    for (int v = 0; v < 4; ++v)
+      sums[v] = _mm512_fmadd_ps(load(a + i + v * LANES), load(b + i + v * LANES), sums[v]);
+  return _mm512_reduce_add_ps(
+      _mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3])));
+}
+
 // (row - mean) / deviation * weight + bias, in place, over `size` floats.
 inline void normalize(float* row, int size, const float* weight, const float* bias, float epsilon) {
   Floats sum = all(0.0f);

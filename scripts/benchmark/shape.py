@@ -30,15 +30,19 @@ class Shape:
         return [(h, 3 * h), (h, h), (h, i), (i, h)]  # query, key and value are one
 
     def count_flops(self, row_lens: Sequence[int]) -> float:
-        """Returns the floating-point operations that rows of these lengths need.
+        """Returns the floating-point operations that the answers to rows of these lengths need.
 
-        Matrices and attention of real tokens; a multiplication and an addition are two. What is
-        computed for padding or filler counts for nothing.
+        Matrices and attention; a multiplication and an addition are two. What is computed for
+        padding or filler counts for nothing, and neither does what nobody reads: the head takes
+        each row's first token, so in the last layer the others are needed as keys and values alone.
         """
-        num_tokens = sum(row_lens)
+        num_tokens, num_rows = sum(row_lens), len(row_lens)
+        h = self.hidden_size
         weights = sum(inputs * outputs for inputs, outputs in self.matmuls())
-        attention = 2 * self.hidden_size * sum(each * each for each in row_lens)
-        return 2.0 * self.num_layers * (weights * num_tokens + attention)
+        layer = weights * num_tokens + 2 * h * sum(each * each for each in row_lens)
+        keys_and_values = 2 * h * h
+        last = keys_and_values * num_tokens + (weights - keys_and_values) * num_rows
+        return 2.0 * ((self.num_layers - 1) * layer + last + 2 * h * num_tokens)
 
 
 def read_shape(config: AutoConfig) -> Shape:

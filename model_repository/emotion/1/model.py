@@ -32,7 +32,8 @@ class TritonPythonModel:
         self.classifier.warm_up()
         self.labels = np.array([label.encode() for label in self.checkpoint.labels], dtype=object)
         self.metrics = EmotionMetrics()
-        pb_utils.Logger.log_info(f"emotion on {device}: {settings}, {self.checkpoint}")
+        facts = f"{settings}, {self.classifier.encoder}, {self.checkpoint}"
+        pb_utils.Logger.log_info(f"emotion on {device}: {facts}")
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answers each request; a bad one gets its error and leaves the others alone."""

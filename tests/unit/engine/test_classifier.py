@@ -30,10 +30,17 @@ from checkpoints import (
 Rows = list[NDArray[np.int64]]
 ROW_LENS = (1, 2, 3, 15, 16, 17, 31, 33, 64, 90, 127, MAX_LENGTH)
 BUDGET = 512
+ENCODERS = ("auto", "torch")  # auto is the one in C++ where that can be used
 
 
-def load(folder: Path, *, dtype: str = "float32", max_batch_tokens: int = BUDGET) -> Classifier:
-    settings = EngineSettings(dtype=dtype, max_batch_tokens=max_batch_tokens)
+def load(
+    folder: Path,
+    *,
+    dtype: str = "float32",
+    encoder: str = "auto",
+    max_batch_tokens: int = BUDGET,
+) -> Classifier:
+    settings = EngineSettings(dtype=dtype, encoder=encoder, max_batch_tokens=max_batch_tokens)
     return Classifier.load(read_checkpoint(folder), settings=settings)
 
 
@@ -81,29 +88,32 @@ def test_reference_texts_get_different_labels(kind: str, source_of: Callable[[st
     assert len(set(best.tolist())) >= 4
 
 
+@pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_predict_texts_in_float32_equal_the_reference(
-    kind: str, source_of: Callable[[str], Path], prepared_of: Callable[[str], Path]
+    kind: str, encoder: str, source_of: Callable[[str], Path], prepared_of: Callable[[str], Path]
 ) -> None:
     rows = tokenize(prepared_of(kind), TEXTS)
-    answer = load(prepared_of(kind)).predict(rows).probabilities
+    answer = load(prepared_of(kind), encoder=encoder).predict(rows).probabilities
     assert np.abs(answer - reference_probabilities(source_of(kind), TEXTS)).max() <= 1e-5
 
 
+@pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_predict_any_row_length_in_float32_equals_the_reference(
-    kind: str, source_of: Callable[[str], Path], prepared_of: Callable[[str], Path]
+    kind: str, encoder: str, source_of: Callable[[str], Path], prepared_of: Callable[[str], Path]
 ) -> None:
     rows = draw_rows()
-    answer = load(prepared_of(kind)).predict(rows).probabilities
+    answer = load(prepared_of(kind), encoder=encoder).predict(rows).probabilities
     assert np.abs(answer - reference_of_rows(source_of(kind), rows)).max() <= 1e-5
 
 
+@pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_predict_bfloat16_is_close_to_the_reference_and_agrees_on_clear_labels(
-    kind: str, source_of: Callable[[str], Path], prepared_of: Callable[[str], Path]
+    kind: str, encoder: str, source_of: Callable[[str], Path], prepared_of: Callable[[str], Path]
 ) -> None:
-    classifier = load(prepared_of(kind), dtype="bfloat16")
+    classifier = load(prepared_of(kind), encoder=encoder, dtype="bfloat16")
     texts = classifier.predict(tokenize(prepared_of(kind), TEXTS)).probabilities
     check_against(texts, reference_probabilities(source_of(kind), TEXTS), limit=3e-2, margin=0.06)
     rows = draw_rows()
@@ -149,6 +159,7 @@ def test_predict_multi_label_takes_the_sigmoid(kind: str, tmp_path: Path) -> Non
 # Promise 1: alone or in company.
 
 
+@pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("dtype", "limit", "margin"),
@@ -158,10 +169,15 @@ def test_predict_multi_label_takes_the_sigmoid(kind: str, tmp_path: Path) -> Non
     ],
 )
 def test_predict_row_in_any_company_gets_the_answer_it_gets_alone(
-    kind: str, dtype: str, limit: float, margin: float, prepared_of: Callable[[str], Path]
+    kind: str,
+    encoder: str,
+    dtype: str,
+    limit: float,
+    margin: float,
+    prepared_of: Callable[[str], Path],
 ) -> None:
     rows = draw_rows([*ROW_LENS, *ROW_LENS])
-    classifier = load(prepared_of(kind), dtype=dtype)
+    classifier = load(prepared_of(kind), encoder=encoder, dtype=dtype)
     alone = np.concatenate([classifier.predict([row]).probabilities for row in rows])
     check_against(classifier.predict(rows).probabilities, alone, limit=limit, margin=margin)
     order = np.random.default_rng(1).permutation(len(rows))
@@ -210,7 +226,7 @@ def test_predict_one_long_row_among_short_ones_computes_no_more_than_the_budget(
 def test_predict_packed_forwards_compute_at_most_an_eighth_more(
     prepared_of: Callable[[str], Path],
 ) -> None:
-    classifier = load(prepared_of("bert"), max_batch_tokens=300)
+    classifier = load(prepared_of("bert"), encoder="torch", max_batch_tokens=300)
     for seed in range(10):
         row_lens = np.random.default_rng(seed).integers(1, MAX_LENGTH + 1, size=12).tolist()
         for forward in classifier.predict(draw_rows(row_lens, seed=seed)).forwards:

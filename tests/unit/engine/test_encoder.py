@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 
 
 def load(folder: Path, *, dtype: torch.dtype = torch.float32) -> Encoder:
-    return load_encoder(folder, device=CPU, dtype=dtype)
+    return load_encoder(folder, device=CPU, dtype=dtype, wanted="torch")
 
 
 def draw_batch(row_lens: Sequence[int]) -> PackedBatch:

@@ -24,7 +24,7 @@ from checkpoints import LABELS, MAX_LENGTH
 
 MODEL = Path(__file__).parents[3] / "model_repository" / "emotion"
 CONFIG = fake_triton.read_config(MODEL / "config.pbtxt")
-PARAMETERS = {"dtype": "float32", "max_batch_tokens": "256", "num_threads": "1"}
+PARAMETERS = {"dtype": "float32", "encoder": "torch", "max_batch_tokens": "256", "num_threads": "1"}
 HISTOGRAMS = (
     "emotion_batch_rows",
     "emotion_batch_tokens",
@@ -133,7 +133,9 @@ def test_initialize_logs_settings_and_device_once(
     instance.initialize(fake_triton.build_args(repository / "emotion", parameters=PARAMETERS))
     ((severity, line),) = log
     assert severity == "info"
-    assert re.search(r"emotion on cpu: .*max_batch_tokens=256.*num_threads=1", line)
+    assert re.search(
+        r"emotion on cpu: .*max_batch_tokens=256.*num_threads=1.*encoder in torch \(chosen\)", line
+    )
 
 
 def test_initialize_warm_up_is_not_observed(model: Any) -> None:

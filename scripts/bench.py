@@ -18,8 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from benchmark.operators import split
+from benchmark.operators import split, split_native
 from benchmark.peak import measure_peak
 from benchmark.result import Measurement, build_json, format_head, format_row
 from benchmark.shape import build_config, read_shape
@@ -27,10 +28,12 @@ from benchmark.stopwatch import Stopwatch
 from benchmark.workload import build_workloads
 from emotion_client.command.interruption import Interruption
 from emotion_engine.checkpoint import Checkpoint, read_checkpoint
-from emotion_engine.classifier import DEFAULT_BATCH_TOKENS, Classifier, choose_dtype
+from emotion_engine.classifier import Classifier, choose_dtype
 from emotion_engine.encoder import build_encoder
 from emotion_engine.errors import CheckpointError, SettingsError
+from emotion_engine.native import NativeEncoder
 from emotion_engine.settings import DTYPES, ENCODERS, EngineSettings
+from numpy.typing import NDArray
 from printing import put
 from serving.triton_server import REPOSITORY
 from transformers import AutoConfig, AutoModelForSequenceClassification
@@ -141,10 +144,11 @@ def build_random(
 ) -> Classifier:
     """Returns a classifier with random weights that reads rows as the checkpoint's does."""
     model = AutoModelForSequenceClassification.from_config(config).eval()
+    encoder = build_encoder(model, device=args.device, dtype=dtype, wanted=args.encoder)
     return Classifier(
         replace(checkpoint, vocab_size=config.vocab_size),
-        encoder=build_encoder(model, device=args.device, dtype=dtype, wanted=args.encoder),
-        max_batch_tokens=DEFAULT_BATCH_TOKENS[args.device.type],
+        encoder=encoder,
+        max_batch_tokens=encoder.default_batch_tokens,
     )
 
 
@@ -168,13 +172,23 @@ def measure(
                 seconds=seconds,
                 flops_per_s=shape.count_flops(workload.row_lens) / seconds,
                 peak_flops_per_s=peak,
-                operators=split(
-                    lambda rows=rows: classifier.predict(rows),  # type: ignore[misc]
-                    device=stopwatch.device,
-                ),
+                operators=where_time_goes(classifier, rows, device=stopwatch.device),
             )
         )
     return measurements
+
+
+def where_time_goes(
+    classifier: Classifier, rows: list[NDArray[np.int64]], *, device: torch.device
+) -> dict[str, float]:
+    """Returns kind of work to its share of the time."""
+    if isinstance(classifier.encoder, NativeEncoder):
+        return split_native(
+            lambda: classifier.predict(rows),
+            encoder=classifier.encoder,
+            num_threads=torch.get_num_threads(),
+        )
+    return split(lambda: classifier.predict(rows), device=device)
 
 
 if __name__ == "__main__":

@@ -14,12 +14,8 @@ from numpy.typing import NDArray
 from emotion_engine.checkpoint import Checkpoint
 from emotion_engine.encoder import Encoder, load_encoder
 from emotion_engine.errors import EngineFailure, OutOfMemory, SettingsError
-from emotion_engine.packing import PackedBatch, pack, token_sizes
+from emotion_engine.packing import PackedBatch, pack
 from emotion_engine.settings import EngineSettings
-
-# Two cores with AVX-512, all-MiniLM-L6-v2 in bf16, 64 lyrics of 10 to 128 tokens: 107 rows a second
-# at 1,024 tokens a forward, 113 at 2,048, 4,096 and 8,192 (2026-11). Small forwards warm up faster.
-DEFAULT_BATCH_TOKENS = {"cpu": 2048, "cuda": 16384}
 
 
 @dataclass(frozen=True)
@@ -106,13 +102,13 @@ class Classifier:
         encoder = load_encoder(
             checkpoint.folder, device=where, dtype=dtype, wanted=settings.encoder
         )
-        default = max(DEFAULT_BATCH_TOKENS[where.type], checkpoint.max_length)
+        default = max(encoder.default_batch_tokens, checkpoint.max_length)
         max_batch_tokens = settings.max_batch_tokens or default
         return cls(checkpoint, encoder=encoder, max_batch_tokens=max_batch_tokens)
 
     def warm_up(self) -> None:
-        """Runs a forward pass of every size, so that no request waits for a kernel to be built."""
-        for size in token_sizes(self.max_batch_tokens):
+        """Runs a forward pass of every size that needs it before the first request."""
+        for size in self.encoder.sizes_to_warm(self.max_batch_tokens):
             num_full, rest = divmod(size, self.checkpoint.max_length)
             row_lens = [self.checkpoint.max_length] * num_full + [rest] * bool(rest)
             self.predict([np.zeros(row_len, dtype=np.int64) for row_len in row_lens])

@@ -5,6 +5,7 @@
 // products stays in the cache of the core that made it.
 #include <omp.h>
 
+#include <chrono>
 #include <string_view>
 #include <vector>
 
@@ -70,6 +71,27 @@ struct Team {
   }
 };
 
+// What a thread does: bias, GELU and residual are part of the linear layers.
+enum Part { LINEAR, ATTENTION, BETWEEN, WAITING, NUM_PARTS };
+
+// A thread's nanoseconds, lap by lap.
+class Stopwatch {
+ public:
+  void start() { last_ = now(); }
+  void lap(Part part) {
+    const int64_t time = now();
+    nanoseconds[part] += time - last_;
+    last_ = time;
+  }
+  int64_t nanoseconds[NUM_PARTS] = {};
+
+ private:
+  static int64_t now() {
+    return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+  }
+  int64_t last_ = 0;
+};
+
 // Rows of one chunk, in the stream of the batch.
 struct Chunk {
   const int64_t* offsets;  // [num_rows + 1], the rows' places in the stream
@@ -101,6 +123,7 @@ struct BlockRoom {
   Buffer<typename P::Element> inputs;  // the same, as left factors of the next product
   Buffer<float> first_context;         // [BLOCK][hidden], of rows' first tokens
   Buffer<typename P::Element> first_inputs;
+  Stopwatch stopwatch;
 
   void reserve(int longest_row, int head_dim, size_t hidden_size, size_t intermediate_size) {
     attention.reserve(longest_row, head_dim);
@@ -117,6 +140,8 @@ class AnyEncoder {
   virtual void run(
       const int64_t* ids, const int64_t* positions, const int64_t* offsets, int num_rows,
       int num_threads, float* pooled) = 0;
+
+  int64_t nanoseconds[NUM_PARTS] = {};  // of all threads, in all runs
 };
 
 template <class P>
@@ -164,6 +189,9 @@ class Encoder : public AnyEncoder {
         }
       }
     }
+    for (const auto& room : block_rooms)
+      for (int part = 0; part < NUM_PARTS; ++part)
+        nanoseconds[part] += room.stopwatch.nanoseconds[part];
   }
 
  private:
@@ -196,22 +224,29 @@ class Encoder : public AnyEncoder {
       ChunkRoom<P>& room, BlockRoom<P>& own, const Team& team) const {
     const int num_tokens = chunk.num_tokens();
     const int64_t start = chunk.offsets[0];
+    own.stopwatch.start();
     over_blocks(num_tokens, team, [&](int first, int last) {
       for (int t = first; t < last; ++t) embed(ids[start + t], positions[start + t], room, t);
-      project(layers_[0], room, first, last, 0);
+      own.stopwatch.lap(BETWEEN);
+      project(layers_[0], room, own, first, last, 0);
     });
-    team.wait();
+    wait(team, own);
     for (size_t i = 0; i + 1 < layers_.size(); ++i) {
       attend_all(chunk, room, own, team);
-      team.wait();
+      wait(team, own);
       const bool is_next_last = i + 2 == layers_.size();
       over_blocks(num_tokens, team, [&](int first, int last) {
         finish_layer(layers_[i], room, own, first, last);
-        project(layers_[i + 1], room, first, last, is_next_last ? hidden_ : 0);
+        project(layers_[i + 1], room, own, first, last, is_next_last ? hidden_ : 0);
       });
-      team.wait();
+      wait(team, own);
     }
     pool(chunk, room, own, team, pooled);
+  }
+
+  static void wait(const Team& team, BlockRoom<P>& own) {
+    team.wait();
+    own.stopwatch.lap(WAITING);
   }
 
   // Blocks of tokens, shared out in the team.
@@ -237,7 +272,8 @@ class Encoder : public AnyEncoder {
 
   // Queries, keys and values; without the queries from column `hidden_` on.
   void project(
-      const Layer<P>& layer, ChunkRoom<P>& room, int first, int last, int first_column) const {
+      const Layer<P>& layer, ChunkRoom<P>& room, BlockRoom<P>& own, int first, int last,
+      int first_column) const {
     typename P::Element* states = room.states.get() + static_cast<size_t>(first) * 3 * hidden_;
     layer.query_key_value.apply(
         last - first, at(room.inputs, first), first_column, 3 * hidden_,
@@ -246,6 +282,7 @@ class Encoder : public AnyEncoder {
           store(sixteen, x);
           P::encode(sixteen, LANES, states + static_cast<size_t>(row) * 3 * hidden_ + column);
         });
+    own.stopwatch.lap(LINEAR);
   }
 
   void attend_all(
@@ -259,6 +296,7 @@ class Encoder : public AnyEncoder {
           room.states.get() + start * 3 * hidden_ + column, at(room.context, start) + column,
           length, 0, length, hidden_, head_dim_, own.attention);
     }
+    own.stopwatch.lap(ATTENTION);
   }
 
   // From the context of attention to the layer's output, for a block of tokens.
@@ -288,18 +326,25 @@ class Encoder : public AnyEncoder {
             norm.bias.data(), epsilon_);
     };
     encode_all(context, hidden_, inputs);
+    own.stopwatch.lap(BETWEEN);
     layer.attention_output.apply(num_tokens, inputs, 0, hidden_, add);
+    own.stopwatch.lap(LINEAR);
     normalize_all(layer.attention_norm);
     encode_all(hidden, hidden_, inputs);
+    own.stopwatch.lap(BETWEEN);
     layer.intermediate.apply(
         num_tokens, inputs, 0, intermediate_, [&](int row, int column, Floats x) {
           store(
               own.intermediate.get() + static_cast<size_t>(row) * intermediate_ + column, gelu(x));
         });
+    own.stopwatch.lap(LINEAR);
     encode_all(own.intermediate.get(), intermediate_, own.inputs.get());
+    own.stopwatch.lap(BETWEEN);
     layer.output.apply(num_tokens, own.inputs.get(), 0, hidden_, add);
+    own.stopwatch.lap(LINEAR);
     normalize_all(layer.output_norm);
     encode_all(hidden, hidden_, inputs);
+    own.stopwatch.lap(BETWEEN);
   }
 
   // The last layer, for the first token of each row.
@@ -315,12 +360,15 @@ class Encoder : public AnyEncoder {
         std::memcpy(
             pooled + static_cast<size_t>(row) * hidden_, at(room.hidden, token),
             hidden_ * sizeof(float));
+        own.stopwatch.lap(BETWEEN);
         project_query(layer, room, token);
+        own.stopwatch.lap(LINEAR);
         for (int column = 0; column < hidden_; column += head_dim_)
           attend<P>(
               room.states.get() + token * 3 * hidden_ + column,
               at(own.first_context, row - first) + column, length, 0, 1, hidden_, head_dim_,
               own.attention);
+        own.stopwatch.lap(ATTENTION);
       }
       finish(layer, own.first_context.get(), hidden, own.first_inputs.get(), own, last - first);
     });
@@ -357,12 +405,14 @@ void* emotion_encoder_create(
     const char* precision) {
   using namespace emotion;
   const std::string_view name(precision);
+  AnyEncoder* encoder = nullptr;
   try {
-    if (name == "float32") return new Encoder<Float32>(*description, vocabulary, num_positions);
-    if (name == "bfloat16") return new Encoder<Bfloat16>(*description, vocabulary, num_positions);
+    if (name == "float32") encoder = new Encoder<Float32>(*description, vocabulary, num_positions);
+    if (name == "bfloat16")
+      encoder = new Encoder<Bfloat16>(*description, vocabulary, num_positions);
   } catch (const std::bad_alloc&) {
   }
-  return nullptr;
+  return encoder;
 }
 
 int emotion_encoder_run(
@@ -375,6 +425,12 @@ int emotion_encoder_run(
     return 1;
   }
   return 0;
+}
+
+// Where the time went in all runs so far: nanoseconds of all threads, in the order of `Part`.
+void emotion_encoder_times(const void* encoder, int64_t* nanoseconds) {
+  using namespace emotion;
+  std::copy_n(static_cast<const AnyEncoder*>(encoder)->nanoseconds, +NUM_PARTS, nanoseconds);
 }
 
 // A linear layer of the head: `results` is [num_rows][outputs].

@@ -244,7 +244,8 @@ def test_classifier_budget_below_max_length_is_refused(prepared_of: Callable[[st
 def test_classifier_budget_zero_takes_the_devices_default(
     prepared_of: Callable[[str], Path],
 ) -> None:
-    assert load(prepared_of("bert"), max_batch_tokens=0).max_batch_tokens == 2048
+    classifier = load(prepared_of("bert"), encoder="torch", max_batch_tokens=0)
+    assert classifier.max_batch_tokens == 2048
 
 
 def test_warm_up_runs_every_size_once(prepared_of: Callable[[str], Path]) -> None:
@@ -272,6 +273,7 @@ class AddingEncoder:
     """Labels a row with the sum of its ids; runs out of memory where `fails` says so."""
 
     is_padded = False
+    default_batch_tokens = 64
 
     def __init__(self, fails: Callable[[PackedBatch], bool] = lambda _: False) -> None:
         self.fails = fails
@@ -285,6 +287,9 @@ class AddingEncoder:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
         sums = np.add.reduceat(batch.input_ids[: batch.num_tokens], batch.cu_seqlens[:-1])
         return 100 * torch.eye(len(LABELS))[sums % len(LABELS)]
+
+    def sizes_to_warm(self, max_batch_tokens: int) -> tuple[int, ...]:
+        return token_sizes(max_batch_tokens)
 
     def num_computed_tokens(self, batch: PackedBatch) -> int:
         return batch.num_computed_tokens

@@ -91,6 +91,13 @@ def test_load_encoder_auto_is_native_where_nothing_is_against_it(
     assert str(encoder) == "encoder in C++"
 
 
+def test_native_encoder_takes_large_forwards_and_warms_up_with_one() -> None:
+    skip_where_it_cannot_run()
+    encoder = build_encoder(build_model(), device=CPU, dtype=torch.float32)
+    assert encoder.default_batch_tokens == 8192
+    assert encoder.sizes_to_warm(8192) == (8192,)
+
+
 def test_find_obstacle_none_on_a_processor_with_all_it_needs(capabilities: dict[str, bool]) -> None:
     assert find_obstacle(build_model(), device=CPU, dtype=torch.float32) is None
     assert find_obstacle(build_model(), device=CPU, dtype=torch.bfloat16) is None

@@ -106,6 +106,9 @@ class Classifier:
         max_batch_tokens = settings.max_batch_tokens or default
         return cls(checkpoint, encoder=encoder, max_batch_tokens=max_batch_tokens)
 
+    def __str__(self) -> str:
+        return f"{self.encoder}, {self.checkpoint}"
+
     def warm_up(self) -> None:
         """Runs a forward pass of every size that needs it before the first request."""
         for size in self.encoder.sizes_to_warm(self.max_batch_tokens):

@@ -27,8 +27,13 @@ def read_rows(input_ids: Ids, attention_mask: Ids, *, checkpoint: Checkpoint) ->
         InvalidRequest: with the row, the value and the limit.
     """
     _check_shapes(input_ids, attention_mask, max_length=checkpoint.max_length)
-    _check_mask(attention_mask)
-    _check_ids(input_ids, attention_mask, vocab_size=checkpoint.vocab_size)
+    is_full = bool((attention_mask == 1).all())  # as that of every request of one row
+    if not is_full:
+        _check_mask(attention_mask)
+    if input_ids.min() < 0 or input_ids.max() >= checkpoint.vocab_size:
+        _check_ids(input_ids, attention_mask, vocab_size=checkpoint.vocab_size)
+    if is_full:
+        return list(input_ids)
     row_lens = attention_mask.sum(axis=1)
     return [ids[:row_len] for ids, row_len in zip(input_ids, row_lens, strict=True)]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from queue import SimpleQueue
+from threading import Thread
 
 import triton_python_backend_utils as pb_utils
 from emotion_engine.classifier import Forward
@@ -16,7 +18,10 @@ FAILURES = ("internal", "out_of_memory")
 
 
 class EmotionMetrics:
-    """One observation a forward pass: each is a message to the Triton process."""
+    """One observation a forward pass: each is a message to the Triton process, and an answer to it.
+
+    A thread of its own sends those of forward passes, so that no request waits for them.
+    """
 
     def __init__(self) -> None:
         # A family that is dropped takes its metrics with it, so all of them are kept.
@@ -47,9 +52,24 @@ class EmotionMetrics:
         self._failed_by_reason = {
             reason: self._failed.Metric(labels={"reason": reason}) for reason in FAILURES
         }
+        self._pending: SimpleQueue[Iterable[Forward] | None] = SimpleQueue()
+        self._sender = Thread(target=self._send, name="emotion-metrics", daemon=True)
+        self._sender.start()
 
     def observe(self, forwards: Iterable[Forward]) -> None:
-        """Records forward passes."""
+        """Records forward passes, a moment later."""
+        self._pending.put(forwards)
+
+    def close(self) -> None:
+        """Sends what is left, and ends the thread."""
+        self._pending.put(None)
+        self._sender.join()
+
+    def _send(self) -> None:
+        while (forwards := self._pending.get()) is not None:
+            self._send_each(forwards)
+
+    def _send_each(self, forwards: Iterable[Forward]) -> None:
         with _logged():
             for forward in forwards:
                 self._rows.observe(forward.num_rows)

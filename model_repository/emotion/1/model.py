@@ -32,14 +32,16 @@ class TritonPythonModel:
         self.classifier.warm_up()
         self.labels = np.array([label.encode() for label in self.checkpoint.labels], dtype=object)
         self.metrics = EmotionMetrics()
-        facts = f"{settings}, {self.classifier.encoder}, {self.checkpoint}"
-        pb_utils.Logger.log_info(f"emotion on {device}: {facts}")
+        pb_utils.Logger.log_info(f"emotion on {device}: {settings}, {self.classifier}")
+
+    def finalize(self) -> None:
+        """Sends the last metrics."""
+        self.metrics.close()
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answers each request; a bad one gets its error and leaves the others alone."""
         responses: list[Any] = [None] * len(requests)
-        rows: list[np.ndarray] = []
-        spans: dict[int, slice] = {}  # request -> its rows
+        rows, spans = [], {}  # request -> its rows
         for i, request in enumerate(requests):
             try:
                 own = self._read(request)
@@ -47,8 +49,7 @@ class TritonPythonModel:
                 self.metrics.count_invalid(error.reason)
                 responses[i] = refuse(str(error), code=pb_utils.TritonError.INVALID_ARG)
             except Exception:
-                log_failure()
-                self.metrics.count_failed("internal")
+                self._record_failure()
                 responses[i] = refuse(FAILED, code=pb_utils.TritonError.INTERNAL)
             else:
                 spans[i] = slice(len(rows), len(rows) + len(own))
@@ -70,8 +71,7 @@ class TritonPythonModel:
             self.metrics.observe(outcome.forwards)
             return {i: self._respond(outcome, span=span) for i, span in spans.items()}
         except Exception:
-            log_failure()
-            self.metrics.count_failed("internal", num_requests=len(spans))
+            self._record_failure(num_requests=len(spans))
             return {i: refuse(FAILED, code=pb_utils.TritonError.INTERNAL) for i in spans}
 
     def _respond(self, outcome: Outcome, *, span: slice) -> Any:
@@ -89,12 +89,12 @@ class TritonPythonModel:
         }
         return pb_utils.InferenceResponse([pb_utils.Tensor(*item) for item in outputs.items()])
 
+    def _record_failure(self, *, num_requests: int = 1) -> None:
+        self.metrics.count_failed("internal", num_requests=num_requests)
+        # This model sees numbers only, so no text can be in the exception being handled.
+        pb_utils.Logger.log_error(traceback.format_exc())
+
 
 def refuse(sentence: str, *, code: int) -> Any:
     """Returns an error response."""
     return pb_utils.InferenceResponse(error=pb_utils.TritonError(sentence, code))
-
-
-def log_failure() -> None:
-    """Logs the exception being handled; this model sees numbers only, so no text can be in it."""
-    pb_utils.Logger.log_error(traceback.format_exc())

@@ -46,6 +46,7 @@ def model(module: ModuleType, repository: Path) -> Iterator[Any]:
     instance.initialize(fake_triton.build_args(repository / "emotion", parameters=PARAMETERS))
     fake_triton.Logger.lines.clear()
     yield instance
+    instance.finalize()
     del instance.metrics
     gc.collect()
 
@@ -131,6 +132,7 @@ def test_initialize_logs_settings_and_device_once(
 ) -> None:
     instance = module.TritonPythonModel()
     instance.initialize(fake_triton.build_args(repository / "emotion", parameters=PARAMETERS))
+    instance.finalize()
     ((severity, line),) = log
     assert severity == "info"
     assert re.search(
@@ -261,6 +263,7 @@ def test_execute_out_of_memory_fails_its_requests_alone_as_unavailable(
 
 def test_metrics_one_observation_a_forward(model: Any) -> None:
     model.execute([build_request(100), build_request(100, 100)])  # 300 tokens, 256 a forward
+    model.finalize()
     assert observed("emotion_batch_rows") == [2, 1]
     assert observed("emotion_batch_tokens") == [200, 100]
     assert observed("emotion_computed_tokens") == [208, 112]
@@ -278,6 +281,7 @@ def test_metrics_invalid_requests_are_counted_by_reason(model: Any) -> None:
 def test_metrics_live_as_long_as_the_model(model: Any) -> None:
     gc.collect()
     model.execute([build_request(5), build_bad_request()])
+    model.finalize()
     counters = {f"emotion_{kind}_requests_total" for kind in ("failed", "invalid")}
     assert set(MetricFamily.alive) == {*HISTOGRAMS, *counters}
     assert observed("emotion_batch_rows") == [1]
@@ -293,6 +297,7 @@ def test_metrics_failure_costs_nobody_an_answer(
     monkeypatch.setattr(Metric, "increment", fail)
     request = build_request(5)
     responses = model.execute([request, build_bad_request()])
+    model.finalize()
     check_good(model, request, responses[0])
     assert error_of(responses[1])[0] == TritonError.INVALID_ARG
     assert [severity for severity, _ in log] == ["warn", "warn"]

@@ -6,6 +6,8 @@ Workloads: a lone row of 32 tokens, 64 rows of 128, and 64 rows with the lengths
 work is that of real tokens alone. The peak beside it is that of torch's matmul at the model's own
 shapes, in the same run and dtype. Figures of different runs do not compare: the ratio of two
 engines is that of their shares of the peak, or of two runs one after the other on a quiet machine.
+With --by-length instead: 64 equal rows of 8 to 512 tokens (as long as the model takes), and how far
+each cost is from a straight line.
 Exit code: 0 measured, or stopped by Ctrl-C; 2 wrong usage, or cannot start.
 """
 
@@ -20,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from benchmark.by_length import LengthCost, build_lengths, format_by_length
 from benchmark.operators import split, split_native
 from benchmark.peak import measure_peak
 from benchmark.result import Measurement, build_json, format_head, format_row
@@ -75,6 +78,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--device", default="cpu", help="such as cuda:0 (%(default)s)")
     parser.add_argument("--dtype", choices=DTYPES, default="auto", help="(%(default)s)")
+    parser.add_argument(
+        "--by-length", action="store_true", help="what a text costs by its number of tokens"
+    )
     parser.add_argument("--encoder", choices=ENCODERS, default="auto", help="(%(default)s)")
     parser.add_argument(
         "--threads", type=int, default=0, metavar="NUMBER", help="CPU threads; 0 is one a core (0)"
@@ -92,6 +98,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if not 0 < args.seconds <= 3600:
         parser.error(f"--seconds is {args.seconds:g}; it must be above 0, at most 3600")
+    if args.by_length and args.json is not None:
+        parser.error("--json is of the other measurements; leave out --by-length or --json")
     if args.threads < 0:
         parser.error(f"--threads is {args.threads}; it must be 0 or more")
     try:
@@ -113,6 +121,15 @@ def run(args: argparse.Namespace) -> None:
     stopwatch = Stopwatch(args.device, seconds=args.seconds)
     dtype = choose_dtype(args.dtype, device=args.device)
     put(f"{args.device}, {str(dtype).removeprefix('torch.')}, {torch.get_num_threads()} threads")
+    if args.by_length:
+        for name in args.models:
+            put(name)
+            put(
+                format_by_length(
+                    measure_by_length(load(name, args=args, dtype=dtype)[1], stopwatch)
+                )
+            )
+        return
     put(format_head())
     measurements = []
     for name in args.models:
@@ -146,7 +163,11 @@ def build_random(
     model = AutoModelForSequenceClassification.from_config(config).eval()
     encoder = build_encoder(model, device=args.device, dtype=dtype, wanted=args.encoder)
     return Classifier(
-        replace(checkpoint, vocab_size=config.vocab_size),
+        replace(
+            checkpoint,
+            vocab_size=config.vocab_size,
+            max_length=config.max_position_embeddings,
+        ),
         encoder=encoder,
         max_batch_tokens=encoder.default_batch_tokens,
     )
@@ -176,6 +197,16 @@ def measure(
             )
         )
     return measurements
+
+
+def measure_by_length(classifier: Classifier, stopwatch: Stopwatch) -> list[LengthCost]:
+    """Returns what equal rows of each length cost."""
+    costs = []
+    for workload in build_lengths(max_length=classifier.checkpoint.max_length):
+        rows = workload.make_rows(vocab_size=classifier.checkpoint.vocab_size)
+        seconds = stopwatch.measure(lambda rows=rows: classifier.predict(rows))  # type: ignore[misc]
+        costs.append(LengthCost(len(rows[0]), seconds))
+    return costs
 
 
 def where_time_goes(

@@ -17,6 +17,7 @@ import torch
         pytest.param(["--seconds=0"], "--seconds is 0; it must be above 0", id="no-time"),
         pytest.param(["--threads=-1"], "--threads is -1; it must be 0 or more", id="threads"),
         pytest.param(["--device=abacus"], "--device abacus", id="unknown-device"),
+        pytest.param(["--by-length", "--json=x"], "leave out --by-length or --json", id="both"),
         pytest.param(["--models=gpt"], "invalid choice: 'gpt'", id="unknown-model"),
     ],
 )
@@ -50,6 +51,18 @@ def test_measures_every_workload(
         "64 lyrics",
     ]
     assert all(each["flops_per_s"] > 0 for each in measurements)
+
+
+def test_by_length_ends_with_a_verdict(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    prepared_of: Callable[[str], Path],
+) -> None:
+    monkeypatch.setattr(bench, "CHECKPOINT", prepared_of("bert"))
+    assert bench.main(["--by-length", "--models", "default", "--seconds=0.001"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[3:-1]] == ["8", "16", "32", "64", "128"]
+    assert lines[-1].startswith(("met", "MISSED"))
 
 
 @pytest.mark.gpu

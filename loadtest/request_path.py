@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures what the way of a request costs, apart from the model, and whether its targets are met.
 
-Two servers, one after the other, each started here on free ports of 127.0.0.1 and stopped again:
+Three servers, one after the other, each started here on free ports of 127.0.0.1 and stopped again:
 
   empty model    the deployment as it is, but for model.py of `emotion`, which answers constants.
                  One process asks it with Triton's own client, 64 requests under way at a time, by
@@ -13,6 +13,9 @@ Two servers, one after the other, each started here on free ports of 127.0.0.1 a
                  engine itself (`Classifier.predict` on the same ids in this process, with the
                  server's settings, while the server is idle): the ratio of the medians is what
                  tokenizer, client, gRPC and Triton make of a forward pass.
+  DistilBERT     `emotion` with a DistilBERT of random weights, asked in the same way for texts of
+                 128, 64 and 32 tokens. The targets are twice what Hugging Face published for its
+                 Infinity on two cores of an Ice Lake (55, 97 and 150 requests a second).
 
 Rates are medians over the rounds, with the slowest and the fastest round beside them. p99/p50 says
 how far one call in a hundred is from the usual one; of the lyric mix a part of it is the lengths,
@@ -28,11 +31,10 @@ from __future__ import annotations
 import argparse
 import gc
 import random
-import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -55,6 +57,7 @@ from path.figures import (
     summarize_times,
 )
 from path.lone_requests import ask_settings, load_engine, time_each, time_pairs
+from path.repositories import build_distilbert_repository, build_empty_repository
 from rate_report import describe_mix
 from rates import rotate
 from text_mix import LYRICS, Mix, MixError, build_mix, make_lyrics
@@ -69,7 +72,6 @@ from examples import DataError
 from serving.start_error import StartError
 from serving.triton_server import REPOSITORY, check_repository
 
-EMPTY_MODEL = Path(__file__).parent / "path" / "empty_model.py"
 DEFAULT_NUM_REQUESTS, DEFAULT_NUM_ROUNDS, DEFAULT_SEED = 20_000, 5, 1
 DEFAULT_NUM_TEXTS, DEFAULT_NUM_PAIRS = 2_000, 500
 MIN_REQUESTS_PER_ROUND = 100
@@ -82,6 +84,13 @@ REQUEST_RATE = Target(3_000, "at least")
 ROW_RATE = Target(20_000, "at least")
 SPREAD = Target(2.0, "at most")
 OVER_ENGINE = Target(1.5, "at most")
+READY = Target(20, "at most")
+# Requests a second by tokens of the text: twice the figures of Hugging Face Infinity.
+DISTILBERT_RATES = {
+    128: Target(110, "at least"),
+    64: Target(194, "at least"),
+    32: Target(300, "at least"),
+}
 
 
 class CannotStart(Exception):
@@ -93,11 +102,13 @@ class Lone:
     """How long lone requests took.
 
     Attributes:
+        ready_s: seconds from the start of the server to READY.
         lyrics: texts of the lyric mix, from the first after READY on.
         client: texts of 32 tokens, by the client.
         engine: the same in a forward pass each.
     """
 
+    ready_s: float
     lyrics: Latencies
     client: Latencies
     engine: Latencies
@@ -180,22 +191,30 @@ def run(args: argparse.Namespace, *, check: Callable[[], None]) -> bool:
     # All texts before the server starts, so that the first call follows its READY.
     mix, fixed = read_texts(args, checkpoint=checkpoint)
     rates = measure_empty(args, check=check)
-    lone = measure_lone(mix, fixed, checkpoint=checkpoint, check=check)
-    figures = [*rates, *build_lone_figures(lone)]
+    lone = measure_lone(mix, fixed[PAIR_LEN], checkpoint=checkpoint, check=check)
+    distilbert = measure_distilbert(fixed, checkpoint=checkpoint, check=check)
+    figures = [*rates, *build_lone_figures(lone), *build_distilbert_figures(distilbert)]
     put("", format_figures(figures))
     if args.json is not None:
         options = {name: value for name, value in vars(args).items() if name != "json"}
-        facts = {**options, "revision": checkpoint.revision, "lone": asdict(lone)}
+        facts = {
+            **options,
+            "revision": checkpoint.revision,
+            "lone": asdict(lone),
+            "distilbert": {n: asdict(each) for n, each in distilbert.items()},
+        }
         args.json.write_text(build_json(figures, facts=facts), encoding="utf-8")
         say(f"wrote {args.json}")
     return is_all_met(figures)
 
 
-def read_texts(args: argparse.Namespace, *, checkpoint: Checkpoint) -> tuple[Mix, list[str]]:
-    """Makes the lyrics, and finds texts of 32 tokens.
+def read_texts(
+    args: argparse.Namespace, *, checkpoint: Checkpoint
+) -> tuple[Mix, dict[int, list[str]]]:
+    """Makes the lyrics, and finds texts of 128, 64 and 32 tokens.
 
     Raises:
-        CannotStart: there is none of that length.
+        CannotStart: there are none of one of these lengths.
         DataError: the project's texts are not there.
         MixError: they are not what is needed.
     """
@@ -204,14 +223,19 @@ def read_texts(args: argparse.Namespace, *, checkpoint: Checkpoint) -> tuple[Mix
     verses, messages = read_own_texts("verses"), read_own_texts("messages")
     rng = random.Random(args.seed)  # noqa: S311 - no secret
     lyrics = make_lyrics(verses, sizes=[args.texts], count=count, rng=rng)
-    texts = [*verses, *messages]
-    fixed = [text for text, num in zip(texts, count(texts), strict=True) if num == PAIR_LEN]
-    if not fixed:
-        raise CannotStart(
-            f"no text of {DATA} has {PAIR_LEN} tokens with the prepared checkpoint's tokenizer; "
-            "prepare another checkpoint"
-        )
-    return build_mix(LYRICS, lyrics, count=count), rng.choices(fixed, k=args.pairs)
+    mix = build_mix(LYRICS, lyrics, count=count)
+    texts = [*verses, *messages, *mix.rounds[0]]
+    lens = [min(num, checkpoint.max_length) for num in count(texts)]
+    fixed = {}
+    for wanted in DISTILBERT_RATES:
+        found = [text for text, num in zip(texts, lens, strict=True) if num == wanted]
+        if not found:
+            raise CannotStart(
+                f"no text made of {DATA} has {wanted} tokens with the prepared checkpoint's "
+                "tokenizer; give more --texts, or prepare another checkpoint"
+            )
+        fixed[wanted] = rng.choices(found, k=args.pairs)
+    return mix, fixed
 
 
 def measure_empty(args: argparse.Namespace, *, check: Callable[[], None]) -> list[Figure]:
@@ -232,18 +256,6 @@ def measure_empty(args: argparse.Namespace, *, check: Callable[[], None]) -> lis
         build_rate_figure("requests/s of 1 row, empty model", single, target=REQUEST_RATE),
         build_rate_figure(f"rows/s at {MANY_ROWS} a request, empty model", many, target=ROW_RATE),
     ]
-
-
-def build_empty_repository(folder: Path) -> Path:
-    """Returns a copy of the deployment, made in a folder, whose `emotion` computes nothing."""
-    repository = folder / "model_repository"
-    shutil.copytree(
-        REPOSITORY, repository, ignore=shutil.ignore_patterns("checkpoint", "__pycache__")
-    )
-    version = Path("emotion", "1")
-    (repository / version / "checkpoint").symlink_to(REPOSITORY / version / "checkpoint")
-    shutil.copyfile(EMPTY_MODEL, repository / version / "model.py")
-    return repository
 
 
 def measure_rates(
@@ -283,11 +295,13 @@ def measure_lone(
         EmotionError: it stopped answering.
     """
     say("the real model")
+    start_s = time.perf_counter()
     with (
         open_server(None, report=say) as url,
         EmotionClient(url) as client,
         InferenceServerClient(url) as server,
     ):
+        ready_s = time.perf_counter() - start_s
         client.connect()
         lyrics = time_each(client.predict, mix.rounds[0], check=check)
         say(describe_mix(mix))
@@ -295,7 +309,31 @@ def measure_lone(
         engine = load_engine(checkpoint, settings=ask_settings(server))
         say(f"{len(fixed):,} texts of {PAIR_LEN} tokens, by client and engine in turn")
         pair = time_pairs(client, fixed, predict=engine.predict, check=check)
-    return Lone(*map(summarize_times, (lyrics, pair.client, pair.engine)))
+    return Lone(ready_s, *map(summarize_times, (lyrics, pair.client, pair.engine)))
+
+
+def measure_distilbert(
+    texts: Mapping[int, Sequence[str]], *, checkpoint: Checkpoint, check: Callable[[], None]
+) -> dict[int, Latencies]:
+    """Returns tokens of a text to what lone requests to a DistilBERT took.
+
+    Raises:
+        StartError: the server cannot start.
+        EmotionError: it stopped answering.
+    """
+    say("a DistilBERT with random weights")
+    times = {}
+    with tempfile.TemporaryDirectory(prefix="emotion-distilbert-") as folder:
+        repository = build_distilbert_repository(Path(folder), checkpoint=checkpoint)
+        with (
+            open_server(None, report=say, repository=repository) as url,
+            EmotionClient(url) as client,
+        ):
+            client.connect()
+            for num_tokens, each in texts.items():
+                say(f"{len(each):,} texts of {num_tokens} tokens")
+                times[num_tokens] = summarize_times(time_each(client.predict, each, check=check))
+    return times
 
 
 def build_lone_figures(lone: Lone) -> list[Figure]:
@@ -303,6 +341,7 @@ def build_lone_figures(lone: Lone) -> list[Figure]:
     lyrics, client, engine = lone.lyrics, lone.client, lone.engine
     fixed = f"{PAIR_LEN} tokens"
     return [
+        Figure("start to READY, s", lone.ready_s, target=READY),
         Figure("lone lyrics, p50 ms", lyrics.p50_ms, f"the first call {lyrics.first_ms:.2f}"),
         Figure("lone lyrics, p99 ms", lyrics.p99_ms, f"the longest {lyrics.max_ms:.2f}"),
         Figure("lone lyrics, p99/p50", lyrics.spread, target=SPREAD),
@@ -310,6 +349,19 @@ def build_lone_figures(lone: Lone) -> list[Figure]:
         Figure(f"{fixed}, p99/p50", client.spread, f"the engine's own {engine.spread:.2f}"),
         Figure(f"{fixed}, engine p50 ms", engine.p50_ms, f"p99 {engine.p99_ms:.2f}"),
         Figure(f"{fixed}, p50 over engine's", client.p50_ms / engine.p50_ms, target=OVER_ENGINE),
+    ]
+
+
+def build_distilbert_figures(distilbert: Mapping[int, Latencies]) -> list[Figure]:
+    """Returns requests a second by tokens of a text."""
+    return [
+        Figure(
+            f"DistilBERT, {num_tokens} tokens, requests/s",
+            1000 / each.p50_ms,
+            f"p50 {each.p50_ms:.2f} ms, p99 {each.p99_ms:.2f}",
+            target=DISTILBERT_RATES[num_tokens],
+        )
+        for num_tokens, each in distilbert.items()
     ]
 
 

@@ -25,7 +25,7 @@ def test_request_path_judges_every_target(tmp_path):
     document = json.loads(path.read_text())
     verdicts = [figure["is_met"] for figure in document["figures"]]
     judged = [is_met for is_met in verdicts if is_met is not None]
-    assert len(judged) == 4
+    assert len(judged) == 8
     assert done.returncode == (0 if all(judged) else 1), done.stderr
     assert done.stdout.count("MISSED  ") == judged.count(False)
     assert document["lone"]["lyrics"]["num_calls"] == 100

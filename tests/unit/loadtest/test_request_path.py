@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import request_path
+from emotion_engine.checkpoint import read_checkpoint
 from path.figures import Latencies
 from path.lone_requests import PAIRS_AT_A_TIME, time_each
+from path.repositories import build_distilbert_repository, build_empty_repository
 from request_path import (
     MIN_REQUESTS_PER_ROUND,
     MIN_TEXTS,
     OVER_ENGINE,
+    READY,
     SPREAD,
     Lone,
-    build_empty_repository,
+    build_distilbert_figures,
     build_lone_figures,
     main,
     parse_args,
@@ -106,14 +111,34 @@ def test_empty_repository_differs_in_one_file(tmp_path: Path) -> None:
 
 def test_lone_figures_judge_lyrics_and_the_way_beside_the_engine() -> None:
     lone = Lone(
+        ready_s=20.5,
         lyrics=Latencies(100, first_ms=9.0, p50_ms=4.0, p99_ms=10.0, max_ms=11.0),
         client=Latencies(100, first_ms=6.0, p50_ms=6.0, p99_ms=18.0, max_ms=18.0),
         engine=Latencies(100, first_ms=4.0, p50_ms=4.0, p99_ms=5.0, max_ms=5.0),
     )
     judged = {figure.name: figure for figure in build_lone_figures(lone) if figure.target}
-    spread, over_engine = judged.values()
+    ready, spread, over_engine = judged.values()
+    assert (ready.value, ready.target, ready.is_met) == (20.5, READY, False)
     assert (spread.value, spread.target, spread.is_met) == (2.5, SPREAD, False)
     assert (over_engine.value, over_engine.target, over_engine.is_met) == (1.5, OVER_ENGINE, True)
+
+
+def test_distilbert_figures_are_rates_with_a_target_by_length() -> None:
+    usual = Latencies(100, first_ms=9.0, p50_ms=4.0, p99_ms=10.0, max_ms=11.0)
+    figures = build_distilbert_figures({64: usual, 32: usual})
+    assert [(figure.value, figure.is_met) for figure in figures] == [(250, True), (250, False)]
+
+
+def test_distilbert_repository_serves_that_shape_with_the_checkpoints_tokenizer(
+    tmp_path: Path, prepared_of: Callable[[str], Path]
+) -> None:
+    checkpoint = read_checkpoint(prepared_of("bert"))
+    repository = build_distilbert_repository(tmp_path, checkpoint=checkpoint)
+    built = read_checkpoint(repository / "emotion" / "1" / "checkpoint")
+    assert built.tokenizer_json() == checkpoint.tokenizer_json()
+    assert (built.labels, built.max_length) == (checkpoint.labels, checkpoint.max_length)
+    config = json.loads((built.folder / "config.json").read_text())
+    assert (config["model_type"], config["n_layers"], config["dim"]) == ("distilbert", 6, 768)
 
 
 def test_time_each_calls_once_in_order_and_checks_between() -> None:

@@ -88,7 +88,7 @@ void soften(int num_rows, int num_tokens, float scale, AttentionRoom<P>& room, f
       sum = _mm512_add_ps(sum, share);
       store(scores + i, share);
     }
-    P::encode(scores, padded, room.shares.get() + static_cast<size_t>(r) * padded);
+    encode<P>(scores, padded, room.shares.get() + static_cast<size_t>(r) * padded);
     factors[r] = 1.0f / _mm512_reduce_add_ps(sum);
   }
 }
@@ -96,11 +96,11 @@ void soften(int num_rows, int num_tokens, float scale, AttentionRoom<P>& room, f
 // Queries `first` to `last` of one row and one head.
 //
 // `states` is the row's [tokens][3][heads][head_dim] from the head's first column on; `context` is
-// its [tokens][heads][head_dim], likewise, of which query i writes line i - first.
+// [last - first][heads][head_dim], likewise: left factors of the next product.
 template <class P>
 void attend(
-    const typename P::Element* states, float* context, int num_tokens, int first, int last,
-    int hidden_size, int head_dim, AttentionRoom<P>& room) {
+    const typename P::Element* states, typename P::Element* context, int num_tokens, int first,
+    int last, int hidden_size, int head_dim, AttentionRoom<P>& room) {
   const size_t stride = 3 * static_cast<size_t>(hidden_size);
   const int padded = round_up(num_tokens, LANES);
   const float scale = 1.0f / __builtin_sqrtf(static_cast<float>(head_dim));
@@ -123,9 +123,9 @@ void attend(
           num_rows, std::min(PANEL, head_dim - n), room.shares.get(), padded,
           room.values.get() + static_cast<size_t>(n) * padded, padded / P::GROUP,
           [&](int r, int c, Floats sums) {
-            store(
-                context + static_cast<size_t>(start - first + r) * hidden_size + n + c,
-                _mm512_mul_ps(sums, all(factors[r])));
+            P::encode(
+                _mm512_mul_ps(sums, all(factors[r])),
+                context + static_cast<size_t>(start - first + r) * hidden_size + n + c);
           });
   }
 }

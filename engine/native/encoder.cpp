@@ -97,41 +97,33 @@ struct Chunk {
   const int64_t* offsets;  // [num_rows + 1], the rows' places in the stream
   int num_rows;
   int num_tokens() const { return static_cast<int>(offsets[num_rows] - offsets[0]); }
+  int64_t first_token(int row) const { return offsets[row] - offsets[0]; }
+  int length(int row) const { return static_cast<int>(offsets[row + 1] - offsets[row]); }
 };
 
-// States of the tokens of a chunk, shared by its team.
+// What a team keeps of its chunk.
 template <class P>
 struct ChunkRoom {
-  Buffer<float> hidden;                // [tokens][hidden]
-  Buffer<typename P::Element> inputs;  // the same, as left factors of the next product
-  Buffer<typename P::Element> states;  // [tokens][3][hidden]: queries, keys, values
-  Buffer<float> context;               // [tokens][hidden]
+  Buffer<float> hidden;                      // [tokens][hidden]
+  Buffer<typename P::Element> inputs;        // [tokens][hidden], left factors of the next product
+  Buffer<typename P::Element> states;        // [tokens][3][hidden]: queries, keys, values
+  Buffer<typename P::Element> intermediate;  // [tokens of a block][intermediate]
+  Buffer<typename P::Element> first_inputs;  // [rows][hidden], as `inputs`, of their first tokens
 
-  void reserve(size_t num_tokens, size_t hidden_size) {
+  void reserve(size_t num_tokens, size_t block, size_t hidden_size, size_t intermediate_size) {
     hidden.reserve(num_tokens * hidden_size);
     inputs.reserve(num_tokens * hidden_size);
     states.reserve(num_tokens * 3 * hidden_size);
-    context.reserve(num_tokens * hidden_size);
+    intermediate.reserve(block * intermediate_size);
+    first_inputs.reserve(num_tokens * hidden_size);
   }
 };
 
-// What one thread needs for a block of tokens.
+// What a thread keeps to itself.
 template <class P>
-struct BlockRoom {
+struct ThreadRoom {
   AttentionRoom<P> attention;
-  Buffer<float> intermediate;          // [BLOCK][intermediate]
-  Buffer<typename P::Element> inputs;  // the same, as left factors of the next product
-  Buffer<float> first_context;         // [BLOCK][hidden], of rows' first tokens
-  Buffer<typename P::Element> first_inputs;
   Stopwatch stopwatch;
-
-  void reserve(int longest_row, int head_dim, size_t hidden_size, size_t intermediate_size) {
-    attention.reserve(longest_row, head_dim);
-    intermediate.reserve(BLOCK * intermediate_size);
-    inputs.reserve(BLOCK * intermediate_size);
-    first_context.reserve(BLOCK * hidden_size);
-    first_inputs.reserve(BLOCK * hidden_size);
-  }
 };
 
 class AnyEncoder {
@@ -163,35 +155,37 @@ class Encoder : public AnyEncoder {
       int num_threads, float* pooled) override {
     const std::vector<int> starts = cut(offsets, num_rows, num_threads);
     const int num_chunks = static_cast<int>(starts.size()) - 1;
-    // Few chunks would leave threads idle at the end: then all of them share every chunk.
+    // Few chunks would leave threads idle at the end: then all of them work on the whole together.
     const bool is_shared = num_threads > 1 && num_chunks < 3 * num_threads;
     // All memory is taken here, where it may run out without ending the process.
-    std::vector<BlockRoom<P>> block_rooms(num_threads);
-    std::vector<ChunkRoom<P>> chunk_rooms(is_shared ? 1 : num_threads);
-    for (auto& room : block_rooms)
-      room.reserve(longest(offsets, num_rows), head_dim_, hidden_, intermediate_);
-    for (auto& room : chunk_rooms)
-      room.reserve(is_shared ? offsets[num_rows] : longest(offsets, starts), hidden_);
+    std::vector<ThreadRoom<P>> own_rooms(num_threads);
+    for (auto& own : own_rooms) own.attention.reserve(longest(offsets, num_rows), head_dim_);
+    std::vector<ChunkRoom<P>> rooms(is_shared ? 1 : num_threads);
+    const int num_tokens = static_cast<int>(offsets[num_rows] - offsets[0]);
+    for (auto& room : rooms)
+      if (is_shared)
+        room.reserve(num_tokens, num_tokens, hidden_, intermediate_);
+      else
+        room.reserve(longest(offsets, starts), BLOCK, hidden_, intermediate_);
 #pragma omp parallel num_threads(num_threads)
     {
       const int rank = omp_get_thread_num();
       if (is_shared) {
         const Team team{rank, omp_get_num_threads()};
-        encode(
-            {offsets, num_rows}, ids, positions, pooled, chunk_rooms[0], block_rooms[rank], team);
+        encode({offsets, num_rows}, ids, positions, pooled, rooms[0], own_rooms[rank], team);
       } else {
 #pragma omp for schedule(dynamic, 1)
         for (int i = num_chunks - 1; i >= 0; --i) {
           const Chunk chunk{offsets + starts[i], starts[i + 1] - starts[i]};
           encode(
-              chunk, ids, positions, pooled + static_cast<size_t>(starts[i]) * hidden_,
-              chunk_rooms[rank], block_rooms[rank], Team{});
+              chunk, ids, positions, pooled + static_cast<size_t>(starts[i]) * hidden_, rooms[rank],
+              own_rooms[rank], Team{});
         }
       }
     }
-    for (const auto& room : block_rooms)
+    for (const auto& own : own_rooms)
       for (int part = 0; part < NUM_PARTS; ++part)
-        nanoseconds[part] += room.stopwatch.nanoseconds[part];
+        nanoseconds[part] += own.stopwatch.nanoseconds[part];
   }
 
  private:
@@ -221,43 +215,79 @@ class Encoder : public AnyEncoder {
 
   void encode(
       const Chunk& chunk, const int64_t* ids, const int64_t* positions, float* pooled,
-      ChunkRoom<P>& room, BlockRoom<P>& own, const Team& team) const {
+      ChunkRoom<P>& room, ThreadRoom<P>& own, const Team& team) const {
     const int num_tokens = chunk.num_tokens();
     const int64_t start = chunk.offsets[0];
     own.stopwatch.start();
+    share(num_tokens, team, [&](int t) { embed(ids[start + t], positions[start + t], room, t); });
+    end(BETWEEN, team, own);
     over_blocks(num_tokens, team, [&](int first, int last) {
-      for (int t = first; t < last; ++t) embed(ids[start + t], positions[start + t], room, t);
-      own.stopwatch.lap(BETWEEN);
-      project(layers_[0], room, own, first, last, 0);
+      project(layers_[0], room, first, last, 0, team);
     });
-    wait(team, own);
+    end(LINEAR, team, own);
     for (size_t i = 0; i + 1 < layers_.size(); ++i) {
       attend_all(chunk, room, own, team);
-      wait(team, own);
+      end(ATTENTION, team, own);
       const bool is_next_last = i + 2 == layers_.size();
       over_blocks(num_tokens, team, [&](int first, int last) {
-        finish_layer(layers_[i], room, own, first, last);
-        project(layers_[i + 1], room, own, first, last, is_next_last ? hidden_ : 0);
+        finish(
+            layers_[i], at(room.hidden, first), at(room.inputs, first), last - first, room, own,
+            team);
+        project(layers_[i + 1], room, first, last, is_next_last ? hidden_ : 0, team);
+        end(LINEAR, team, own);
       });
-      wait(team, own);
     }
-    pool(chunk, room, own, team, pooled);
+    over_blocks(chunk.num_rows, team, [&](int first, int last) {
+      pool(chunk, first, last, pooled, room, own, team);
+    });
   }
 
-  static void wait(const Team& team, BlockRoom<P>& own) {
+  // Blocks of tokens, one after the other. A thread by itself takes small ones, whose states stay
+  // in its cache; a team takes all at once, so that each weight is read by one of its threads.
+  template <class Do>
+  static void over_blocks(int num_tokens, const Team& team, Do&& work) {
+    const int num_blocks = team.size > 1 ? 1 : (num_tokens + BLOCK - 1) / BLOCK;
+    for (int b = 0; b < num_blocks; ++b)
+      work(num_tokens * b / num_blocks, num_tokens * (b + 1) / num_blocks);
+  }
+
+  // Items shared out in the team.
+  template <class Do>
+  static void share(int num_items, const Team& team, Do&& work) {
+    const int first = num_items * team.rank / team.size;
+    const int last = num_items * (team.rank + 1) / team.size;
+    for (int i = first; i < last; ++i) work(i);
+  }
+
+  // The end of a step: what it made, all of the team may read.
+  static void end(Part part, const Team& team, ThreadRoom<P>& own) {
+    own.stopwatch.lap(part);
+    if (team.size == 1) return;
     team.wait();
     own.stopwatch.lap(WAITING);
   }
 
-  // Blocks of tokens, shared out in the team.
-  template <class Do>
-  void over_blocks(int num_tokens, const Team& team, Do&& work) const {
-    const int num_rounds = (num_tokens + BLOCK * team.size - 1) / (BLOCK * team.size);
-    const int num_blocks = std::min(num_tokens, num_rounds * team.size);
-    for (int b = team.rank; b < num_blocks; b += team.size)
-      work(
-          static_cast<int>(static_cast<int64_t>(num_tokens) * b / num_blocks),
-          static_cast<int>(static_cast<int64_t>(num_tokens) * (b + 1) / num_blocks));
+  // A linear layer's outputs from `first_column` to `last_column`, shared out in the team: panels
+  // of outputs, and groups of tokens where there are many tokens or fewer panels than threads.
+  template <class Finish>
+  static void apply(
+      const Linear<P>& linear, int num_tokens, const typename P::Element* left, int first_column,
+      int last_column, const Team& team, Finish&& finish) {
+    const int num_panels = (last_column - first_column) / PANEL;
+    int num_groups = 1;
+    if (team.size > 1)
+      num_groups = std::min(
+          num_tokens, std::max(
+                          (num_tokens + CHUNK_TOKENS - 1) / CHUNK_TOKENS,
+                          (team.size + num_panels - 1) / num_panels));
+    share(num_groups * num_panels, team, [&](int item) {
+      const int group = item / num_panels, column = first_column + item % num_panels * PANEL;
+      const int first = num_tokens * group / num_groups;
+      const int last = num_tokens * (group + 1) / num_groups;
+      linear.apply(
+          last - first, left + static_cast<size_t>(first) * linear.inputs, column, column + PANEL,
+          [&](int row, int c, Floats x) { finish(first + row, c, x); });
+    });
   }
 
   void embed(int64_t id, int64_t position, ChunkRoom<P>& room, int token) const {
@@ -266,122 +296,100 @@ class Encoder : public AnyEncoder {
     const float* place = positions_.data() + position * hidden_;
     for (int i = 0; i < hidden_; i += LANES)
       store(hidden + i, _mm512_add_ps(load(word + i), load(place + i)));
-    normalize(hidden, hidden_, norm_.weight.data(), norm_.bias.data(), epsilon_);
-    P::encode(hidden, hidden_, at(room.inputs, token));
+    settle(norm_, hidden, at(room.inputs, token));
+  }
+
+  // Layer norm of a token, in place, and the left factors that it makes.
+  void settle(const Norm& norm, float* hidden, typename P::Element* inputs) const {
+    normalize(hidden, hidden_, norm.weight.data(), norm.bias.data(), epsilon_);
+    emotion::encode<P>(hidden, hidden_, inputs);
   }
 
   // Queries, keys and values; without the queries from column `hidden_` on.
   void project(
-      const Layer<P>& layer, ChunkRoom<P>& room, BlockRoom<P>& own, int first, int last,
-      int first_column) const {
+      const Layer<P>& layer, ChunkRoom<P>& room, int first, int last, int first_column,
+      const Team& team) const {
     typename P::Element* states = room.states.get() + static_cast<size_t>(first) * 3 * hidden_;
-    layer.query_key_value.apply(
-        last - first, at(room.inputs, first), first_column, 3 * hidden_,
-        [&](int row, int column, Floats x) {
-          float sixteen[LANES];
-          store(sixteen, x);
-          P::encode(sixteen, LANES, states + static_cast<size_t>(row) * 3 * hidden_ + column);
+    apply(
+        layer.query_key_value, last - first, at(room.inputs, first), first_column, 3 * hidden_,
+        team, [&](int row, int column, Floats x) {
+          P::encode(x, states + static_cast<size_t>(row) * 3 * hidden_ + column);
         });
-    own.stopwatch.lap(LINEAR);
   }
 
   void attend_all(
-      const Chunk& chunk, ChunkRoom<P>& room, BlockRoom<P>& own, const Team& team) const {
+      const Chunk& chunk, ChunkRoom<P>& room, ThreadRoom<P>& own, const Team& team) const {
     const int num_heads = hidden_ / head_dim_;
-    for (int item = team.rank; item < chunk.num_rows * num_heads; item += team.size) {
+    share(chunk.num_rows * num_heads, team, [&](int item) {
       const int row = item / num_heads, column = item % num_heads * head_dim_;
-      const int64_t start = chunk.offsets[row] - chunk.offsets[0];
-      const int length = static_cast<int>(chunk.offsets[row + 1] - chunk.offsets[row]);
+      const int64_t token = chunk.first_token(row);
+      const int length = chunk.length(row);
       attend<P>(
-          room.states.get() + start * 3 * hidden_ + column, at(room.context, start) + column,
-          length, 0, length, hidden_, head_dim_, own.attention);
-    }
-    own.stopwatch.lap(ATTENTION);
+          room.states.get() + token * 3 * hidden_ + column, at(room.inputs, token) + column, length,
+          0, length, hidden_, head_dim_, own.attention);
+    });
   }
 
-  // From the context of attention to the layer's output, for a block of tokens.
-  void finish_layer(
-      const Layer<P>& layer, ChunkRoom<P>& room, BlockRoom<P>& own, int first, int last) const {
-    finish(
-        layer, at(room.context, first), at(room.hidden, first), at(room.inputs, first), own,
-        last - first);
-  }
-
+  // From the context of attention, in `inputs`, to the layer's output, in `hidden` and `inputs`.
   void finish(
-      const Layer<P>& layer, const float* context, float* hidden, typename P::Element* inputs,
-      BlockRoom<P>& own, int num_tokens) const {
+      const Layer<P>& layer, float* hidden, typename P::Element* inputs, int num_tokens,
+      ChunkRoom<P>& room, ThreadRoom<P>& own, const Team& team) const {
     const auto add = [&](int row, int column, Floats x) {
       float* target = hidden + static_cast<size_t>(row) * hidden_ + column;
       store(target, _mm512_add_ps(load(target), x));
     };
-    const auto encode_all = [&](const float* rows, int size, typename P::Element* target) {
-      for (int t = 0; t < num_tokens; ++t)
-        P::encode(
-            rows + static_cast<size_t>(t) * size, size, target + static_cast<size_t>(t) * size);
+    const auto settle_all = [&](const Norm& norm) {
+      share(num_tokens, team, [&](int t) {
+        const size_t place = static_cast<size_t>(t) * hidden_;
+        settle(norm, hidden + place, inputs + place);
+      });
+      end(BETWEEN, team, own);
     };
-    const auto normalize_all = [&](const Norm& norm) {
-      for (int t = 0; t < num_tokens; ++t)
-        normalize(
-            hidden + static_cast<size_t>(t) * hidden_, hidden_, norm.weight.data(),
-            norm.bias.data(), epsilon_);
-    };
-    encode_all(context, hidden_, inputs);
-    own.stopwatch.lap(BETWEEN);
-    layer.attention_output.apply(num_tokens, inputs, 0, hidden_, add);
-    own.stopwatch.lap(LINEAR);
-    normalize_all(layer.attention_norm);
-    encode_all(hidden, hidden_, inputs);
-    own.stopwatch.lap(BETWEEN);
-    layer.intermediate.apply(
-        num_tokens, inputs, 0, intermediate_, [&](int row, int column, Floats x) {
-          store(
-              own.intermediate.get() + static_cast<size_t>(row) * intermediate_ + column, gelu(x));
+    apply(layer.attention_output, num_tokens, inputs, 0, hidden_, team, add);
+    end(LINEAR, team, own);
+    settle_all(layer.attention_norm);
+    typename P::Element* intermediate = room.intermediate.get();
+    apply(
+        layer.intermediate, num_tokens, inputs, 0, intermediate_, team,
+        [&](int row, int column, Floats x) {
+          P::encode(gelu(x), intermediate + static_cast<size_t>(row) * intermediate_ + column);
         });
-    own.stopwatch.lap(LINEAR);
-    encode_all(own.intermediate.get(), intermediate_, own.inputs.get());
-    own.stopwatch.lap(BETWEEN);
-    layer.output.apply(num_tokens, own.inputs.get(), 0, hidden_, add);
-    own.stopwatch.lap(LINEAR);
-    normalize_all(layer.output_norm);
-    encode_all(hidden, hidden_, inputs);
-    own.stopwatch.lap(BETWEEN);
+    end(LINEAR, team, own);
+    apply(layer.output, num_tokens, intermediate, 0, hidden_, team, add);
+    end(LINEAR, team, own);
+    settle_all(layer.output_norm);
   }
 
-  // The last layer, for the first token of each row.
+  // The last layer for the first tokens of some rows, whose keys and values are there.
   void pool(
-      const Chunk& chunk, ChunkRoom<P>& room, BlockRoom<P>& own, const Team& team,
-      float* pooled) const {
+      const Chunk& chunk, int first, int last, float* pooled, ChunkRoom<P>& room,
+      ThreadRoom<P>& own, const Team& team) const {
     const Layer<P>& layer = layers_.back();
-    over_blocks(chunk.num_rows, team, [&](int first, int last) {
-      float* hidden = pooled + static_cast<size_t>(first) * hidden_;
-      for (int row = first; row < last; ++row) {
-        const int64_t token = chunk.offsets[row] - chunk.offsets[0];
-        const int length = static_cast<int>(chunk.offsets[row + 1] - chunk.offsets[row]);
-        std::memcpy(
-            pooled + static_cast<size_t>(row) * hidden_, at(room.hidden, token),
-            hidden_ * sizeof(float));
-        own.stopwatch.lap(BETWEEN);
-        project_query(layer, room, token);
-        own.stopwatch.lap(LINEAR);
-        for (int column = 0; column < hidden_; column += head_dim_)
-          attend<P>(
-              room.states.get() + token * 3 * hidden_ + column,
-              at(own.first_context, row - first) + column, length, 0, 1, hidden_, head_dim_,
-              own.attention);
-        own.stopwatch.lap(ATTENTION);
-      }
-      finish(layer, own.first_context.get(), hidden, own.first_inputs.get(), own, last - first);
+    const int num_rows = last - first, num_heads = hidden_ / head_dim_;
+    float* hidden = pooled + static_cast<size_t>(first) * hidden_;
+    typename P::Element* inputs = room.first_inputs.get();
+    share(num_rows, team, [&](int row) {
+      const int64_t token = chunk.first_token(first + row);
+      std::copy_n(at(room.hidden, token), hidden_, hidden + static_cast<size_t>(row) * hidden_);
+      std::copy_n(at(room.inputs, token), hidden_, inputs + static_cast<size_t>(row) * hidden_);
     });
-  }
-
-  void project_query(const Layer<P>& layer, ChunkRoom<P>& room, int64_t token) const {
-    typename P::Element* states = room.states.get() + token * 3 * hidden_;
-    layer.query_key_value.apply(
-        1, at(room.inputs, token), 0, hidden_, [&](int, int column, Floats x) {
-          float sixteen[LANES];
-          store(sixteen, x);
-          P::encode(sixteen, LANES, states + column);
+    end(BETWEEN, team, own);
+    apply(
+        layer.query_key_value, num_rows, inputs, 0, hidden_, team,
+        [&](int row, int column, Floats x) {
+          const int64_t token = chunk.first_token(first + row);
+          P::encode(x, room.states.get() + token * 3 * hidden_ + column);
         });
+    end(LINEAR, team, own);
+    share(num_rows * num_heads, team, [&](int item) {
+      const int row = item / num_heads, column = item % num_heads * head_dim_;
+      attend<P>(
+          room.states.get() + chunk.first_token(first + row) * 3 * hidden_ + column,
+          inputs + static_cast<size_t>(row) * hidden_ + column, chunk.length(first + row), 0, 1,
+          hidden_, head_dim_, own.attention);
+    });
+    end(ATTENTION, team, own);
+    finish(layer, hidden, inputs, num_rows, room, own, team);
   }
 
   template <class T>

@@ -22,9 +22,7 @@ struct Float32 {
   static Floats multiply_add(Floats sum, __m512 left, __m512 right) {
     return _mm512_fmadd_ps(left, right, sum);
   }
-  static void encode(const float* row, int size, Element* target) {
-    std::memcpy(target, row, size * sizeof(float));
-  }
+  static void encode(Floats x, Element* target) { store(target, x); }
   static Element encode_right(float x) { return x; }
 };
 
@@ -41,11 +39,8 @@ struct Bfloat16 {
   static Floats multiply_add(Floats sum, __m512i left, __m512i right) {
     return _mm512_dpbf16_ps(sum, (__m512bh)left, (__m512bh)right);
   }
-  static void encode(const float* row, int size, Element* target) {
-    for (int i = 0; i < size; i += LANES) {
-      const __m256bh rounded = _mm512_cvtneps_pbh(load(row + i));
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(target + i), (__m256i)rounded);
-    }
+  static void encode(Floats x, Element* target) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(target), (__m256i)_mm512_cvtneps_pbh(x));
   }
   static Element encode_right(float x) {  // to nearest, ties to even; weights are no NaN
     uint32_t bits;
@@ -53,5 +48,11 @@ struct Bfloat16 {
     return static_cast<Element>((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
   }
 };
+
+// A row of left factors; `size` is a multiple of 16.
+template <class P>
+inline void encode(const float* row, int size, typename P::Element* target) {
+  for (int i = 0; i < size; i += LANES) P::encode(load(row + i), target + i);
+}
 
 }  // namespace emotion

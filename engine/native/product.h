@@ -36,16 +36,28 @@ class Buffer {
   size_t size_ = 0;
 };
 
+// What a tile asks the memory for beside its work, for those that come after it: `step` bytes for
+// each step along the inner dimension.
+struct Ahead {
+  const char* start = nullptr;
+  int step = 0;
+  void fetch(int k) const {
+    for (int b = 0; b < step; b += 64)
+      _mm_prefetch(start + static_cast<size_t>(k) * step + b, _MM_HINT_T1);
+  }
+};
+
 // One tile: ROWS rows of the left factor with VECTORS * 16 columns of one panel. `finish(row,
 // column, sums)` takes each vector of sums; row and column count from the tile's corner.
 template <class P, int ROWS, int VECTORS, class Finish>
 inline void multiply_tile(
     const typename P::Element* left, size_t left_stride, const typename P::Element* panel,
-    size_t panel_stride, int inner_groups, Finish&& finish) {
+    size_t panel_stride, int inner_groups, Ahead ahead, Finish&& finish) {
   Floats sums[ROWS][VECTORS];
   for (int r = 0; r < ROWS; ++r)
     for (int v = 0; v < VECTORS; ++v) sums[r][v] = _mm512_setzero_ps();
   for (int k = 0; k < inner_groups; ++k) {
+    ahead.fetch(k);
     decltype(P::load_right(panel)) columns[VECTORS];
     for (int v = 0; v < VECTORS; ++v)
       columns[v] = P::load_right(panel + k * panel_stride + v * LANES * P::GROUP);
@@ -78,7 +90,8 @@ inline void multiply_panel(
           num_rows, num_columns, left, left_stride, panel, inner_groups, finish);
   }
   multiply_rows<P, VECTORS>(
-      num_rows, left, left_stride, panel, VECTORS * LANES * P::GROUP, inner_groups, finish);
+      num_rows, left, left_stride, panel, VECTORS * LANES * P::GROUP, inner_groups, Ahead{},
+      finish);
 }
 
 // A linear layer: weights in panels of 64 outputs, each [inner / GROUP][64][GROUP].
@@ -110,11 +123,15 @@ class Linear {
     const int num_tiles = (num_rows + TILE_ROWS - 1) / TILE_ROWS;
     for (int n = first; n < last; n += PANEL) {
       const typename P::Element* panel = packed_.get() + static_cast<size_t>(n) * inputs;
+      // The tiles of this panel fetch the next one, a part each; weights come from far away.
+      const char* next = reinterpret_cast<const char*>(panel + static_cast<size_t>(PANEL) * inputs);
+      const int step = PANEL * P::GROUP * sizeof(typename P::Element) / num_tiles;
       for (int tile = 0; tile < num_tiles; ++tile) {
+        const Ahead ahead{next + static_cast<size_t>(tile) * step * (inputs / P::GROUP), step};
         const int start = num_rows * tile / num_tiles, end = num_rows * (tile + 1) / num_tiles;
         multiply_rows<P, PANEL / LANES>(
             end - start, left + static_cast<size_t>(start) * inputs, inputs, panel,
-            PANEL * P::GROUP, inputs / P::GROUP, [&](int r, int c, Floats sums) {
+            PANEL * P::GROUP, inputs / P::GROUP, ahead, [&](int r, int c, Floats sums) {
               const int row = start + r, column = n + c;
               finish(row, column, _mm512_add_ps(sums, load(bias_.get() + column)));
             });

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification
 
 from emotion_engine.attention import (
@@ -99,6 +100,14 @@ def build_encoder(
     return encoder(model, device=device, dtype=dtype, reason=reason)
 
 
+def send(array: NDArray[Any], *, device: torch.device) -> torch.Tensor:
+    """Returns an array as a tensor on the device; to a GPU it goes while the host works on."""
+    tensor = torch.from_numpy(array)
+    if device.type == "cuda":  # from memory that may move, the copy would make the host wait
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
+
+
 class _TorchEncoder:
     """What the encoders in torch share."""
 
@@ -133,7 +142,7 @@ class PackedEncoder(_TorchEncoder):
     def compute_logits(self, batch: PackedBatch) -> torch.Tensor:
         """Returns logits; see `Encoder.compute_logits`."""
         ids, positions, cu_seqlens = (
-            torch.from_numpy(x).to(self.device, non_blocking=True)
+            send(x, device=self.device)
             for x in (batch.input_ids, self.head.positions(batch), batch.cu_seqlens)
         )
         hidden = self.base(
@@ -170,7 +179,7 @@ class PaddedEncoder(_TorchEncoder):
         ids = np.full(mask.shape, self.padding_id, dtype=np.int64)
         ids[mask] = batch.input_ids[: batch.num_tokens]
         inputs = {"input_ids": ids, "attention_mask": mask.astype(np.int64)}
-        outputs = self.model(**{k: torch.from_numpy(v).to(self.device) for k, v in inputs.items()})
+        outputs = self.model(**{k: send(v, device=self.device) for k, v in inputs.items()})
         logits: torch.Tensor = outputs.logits.float()
         return logits
 

@@ -1,0 +1,56 @@
+"""The memory of the model's process stays what it was, however many requests it has answered."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import psutil
+import pytest
+from conftest import FREE_PORTS
+from e2e.calls import ids_inputs, infer, start_all
+from serving.triton_server import TritonServer
+from tritonclient.grpc import InferenceServerClient
+
+AT_A_TIME = 32
+MAX_GROWTH = 16 * 2**20
+
+
+@pytest.mark.parametrize(
+    "num_requests",
+    [4_000, pytest.param(100_000, marks=[pytest.mark.long, pytest.mark.timeout(1200)])],
+)
+def test_memory_of_the_model_stays_flat(num_requests, default_repository):
+    with (
+        TritonServer(default_repository, address=FREE_PORTS) as server,
+        InferenceServerClient(server.address.url) as triton,
+    ):
+        model = find_model_process()
+        ask(triton, num_requests // 4)  # caches and pools fill
+        before = model.memory_full_info().uss
+        ask(triton, num_requests - num_requests // 4)
+        after = model.memory_full_info().uss
+    print(f"{num_requests:,} requests: {before / 2**20:.1f} MiB, then {after / 2**20:.1f}")
+    assert after - before < MAX_GROWTH
+
+
+def ask(triton: InferenceServerClient, num_requests: int) -> None:
+    """Sends rows of any length, every tenth of them bad."""
+    rng = np.random.default_rng(0)
+    rows = [rng.integers(1000, 30000, size=(1, n)) for n in rng.integers(3, 65, size=200)]
+    for bad in rows[::10]:
+        bad[0, -1] = -1
+    jobs = [partial(infer, triton, "emotion", ids_inputs(row)) for row in rows]
+    for start in range(0, num_requests, len(jobs)):
+        futures = start_all(jobs[: num_requests - start], at_a_time=AT_A_TIME)
+        assert sum(future.exception() is not None for future in futures) <= len(futures) / 10
+
+
+def find_model_process() -> psutil.Process:
+    """Returns the process of the model `emotion`: of the servers that run, the one started last."""
+    found = [
+        each
+        for each in psutil.Process().children(recursive=True)
+        if "stub" in each.name() and any("emotion/1/model.py" in one for one in each.cmdline())
+    ]
+    return max(found, key=lambda process: process.create_time())

@@ -95,7 +95,10 @@ def build_encoder(
         raise SettingsError(f"encoder is 'native', but {obstacle}; choose 'auto' or 'torch'")
     if wanted != "torch" and obstacle is None:
         return NativeEncoder(model, dtype=dtype)
-    encoder = PackedEncoder if model.config.model_type in PACKED_HEADS else PaddedEncoder
+    # A decoder's tokens see only those before them, which packed attention does not know of.
+    is_decoder = getattr(model.config, "is_decoder", False)
+    is_packed = model.config.model_type in PACKED_HEADS and not is_decoder
+    encoder = PackedEncoder if is_packed else PaddedEncoder
     reason = "chosen" if wanted == "torch" else f"no C++: {obstacle}"
     return encoder(model, device=device, dtype=dtype, reason=reason)
 

@@ -21,10 +21,13 @@ from emotion_engine.heads import PACKED_HEADS
 from emotion_engine.packing import PackedBatch
 
 LIBRARY = "emotion_engine._native"
+INTERFACE = 1  # INTERFACE of encoder.cpp
+NO_MEMORY = 1  # what emotion_encoder_run returns
 NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 PARTS = ("linear", "attention", "norms and rounding", "waiting")  # `Part` of encoder.cpp
 _POINTER, _INTEGER = ctypes.c_void_p, ctypes.c_int64
 SIGNATURES: dict[str, tuple[list[Any], Any]] = {
+    "emotion_interface": ([], ctypes.c_int),
     "emotion_encoder_create": ([_POINTER, _INTEGER, _INTEGER, ctypes.c_char_p], _POINTER),
     "emotion_encoder_run": ([_POINTER] * 4 + [_INTEGER] * 2 + [_POINTER], ctypes.c_int),
     "emotion_encoder_times": ([_POINTER] * 2, None),
@@ -90,8 +93,10 @@ class NativeEncoder:
             torch.get_num_threads(),
             pooled.ctypes.data,
         )
-        if failed:
+        if failed == NO_MEMORY:
             raise MemoryError(f"no memory for {batch.num_tokens} tokens")
+        if failed:
+            raise IndexError("an id or a position is beyond the model's embeddings")
         logits: torch.Tensor = self.head.classify(torch.from_numpy(pooled))
         return logits
 
@@ -116,7 +121,8 @@ def find_obstacle(model: Any, *, device: torch.device, dtype: torch.dtype) -> st
     Args:
         model: any model for sequence classification of transformers.
         device: where it is to run.
-        dtype: float32 or bfloat16. On processors with AMX torch's bfloat16 is far ahead of AVX-512.
+        dtype: float32 or bfloat16. On a processor with AMX torch multiplies bfloat16 with that, and
+            this code could not.
     """
     config = model.config
     if config.model_type not in LAYOUTS:
@@ -128,13 +134,15 @@ def find_obstacle(model: Any, *, device: torch.device, dtype: torch.dtype) -> st
     if missing:
         return f"the processor has no {missing[0]}"
     if dtype == torch.bfloat16 and capabilities.get("amx_bf16"):
-        return "torch is faster on a processor with AMX"
+        return "torch uses the processor's AMX for bfloat16, and it could not"
     if load_library() is None:
-        return "it was not built from these sources: install g++, then this package again"
+        return "it was not built: install g++, then this package again"
     activation = getattr(config, "hidden_act", None) or config.activation
     hidden_size = config.hidden_size
     intermediate_size = LAYOUTS[config.model_type](model).intermediate_size
     head_size = hidden_size // config.num_attention_heads
+    if config.num_hidden_layers < 1 or getattr(config, "is_decoder", False):
+        return "it has no code for decoders, nor for models without layers"
     if activation != "gelu" or hidden_size % 64 or intermediate_size % 64 or head_size % 16:
         return (
             f"it has no code for activation {activation}, hidden size {hidden_size}, "
@@ -145,7 +153,7 @@ def find_obstacle(model: Any, *, device: torch.device, dtype: torch.dtype) -> st
 
 @cache
 def load_library() -> ctypes.CDLL | None:
-    """Returns the library in C++; None where it was not built, or not from these sources."""
+    """Returns the library in C++; None where it was not built, or with another interface."""
     spec = find_spec(LIBRARY)
     if spec is None or spec.origin is None:
         return None
@@ -156,7 +164,7 @@ def load_library() -> ctypes.CDLL | None:
             function.argtypes, function.restype = arguments, result
     except (OSError, AttributeError):
         return None
-    return library
+    return library if library.emotion_interface() == INTERFACE else None
 
 
 class _Linear(nn.Module):

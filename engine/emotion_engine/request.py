@@ -30,7 +30,7 @@ def read_rows(input_ids: Ids, attention_mask: Ids, *, checkpoint: Checkpoint) ->
     is_full = bool((attention_mask == 1).all())  # as that of every request of one row
     if not is_full:
         _check_mask(attention_mask)
-    if input_ids.min() < 0 or input_ids.max() >= checkpoint.vocab_size:
+    if input_ids.size and (input_ids.min() < 0 or input_ids.max() >= checkpoint.vocab_size):
         _check_ids(input_ids, attention_mask, vocab_size=checkpoint.vocab_size)
     if is_full:
         return list(input_ids)

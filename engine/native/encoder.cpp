@@ -1,8 +1,7 @@
 // A BERT encoder (Devlin et al., 2018) on packed rows, for processors with AVX-512.
 //
 // It computes what a classifier needs: the last hidden state of each row's first token. In the last
-// layer, only keys and values are computed of the other tokens. Everything between two matrix
-// products stays in the cache of the core that made it.
+// layer, only keys and values are computed of the other tokens.
 #include <omp.h>
 
 #include <chrono>
@@ -13,6 +12,7 @@
 
 namespace emotion {
 
+constexpr int INTERFACE = 1;       // of the functions below; native.py asks for the same
 constexpr int BLOCK = 48;          // tokens that go through a layer together
 constexpr int CHUNK_TOKENS = 256;  // tokens of the rows that one thread takes by itself
 
@@ -129,6 +129,9 @@ struct ThreadRoom {
 class AnyEncoder {
  public:
   virtual ~AnyEncoder() = default;
+  // Whether all of them have an embedding.
+  virtual bool knows(
+      const int64_t* ids, const int64_t* positions, const int64_t* offsets, int num_rows) const = 0;
   virtual void run(
       const int64_t* ids, const int64_t* positions, const int64_t* offsets, int num_rows,
       int num_threads, float* pooled) = 0;
@@ -148,6 +151,16 @@ class Encoder : public AnyEncoder {
         positions_(d.positions, d.positions + num_positions * d.hidden_size),
         norm_(d.norm_weight, d.norm_bias, d.hidden_size) {
     for (int64_t i = 0; i < d.num_layers; ++i) layers_.emplace_back(d, d.layers + 16 * i);
+  }
+
+  bool knows(const int64_t* ids, const int64_t* positions, const int64_t* offsets, int num_rows)
+      const override {
+    const auto has = [&](const std::vector<float>& table, int64_t i) {
+      return i >= 0 && i < static_cast<int64_t>(table.size()) / hidden_;
+    };
+    for (int64_t t = offsets[0]; t < offsets[num_rows]; ++t)
+      if (!has(words_, ids[t]) || !has(positions_, positions[t])) return false;
+    return true;
   }
 
   void run(
@@ -423,11 +436,16 @@ void* emotion_encoder_create(
   return encoder;
 }
 
+int emotion_interface() { return emotion::INTERFACE; }
+
+// Returns 0 where all went well, 1 where there was no memory, 2 for an id or position that is none.
 int emotion_encoder_run(
     void* encoder, const int64_t* ids, const int64_t* positions, const int64_t* offsets,
     int64_t num_rows, int64_t num_threads, float* pooled) {
+  auto* own = static_cast<emotion::AnyEncoder*>(encoder);
+  if (!own->knows(ids, positions, offsets, static_cast<int>(num_rows))) return 2;
   try {
-    static_cast<emotion::AnyEncoder*>(encoder)->run(
+    own->run(
         ids, positions, offsets, static_cast<int>(num_rows), static_cast<int>(num_threads), pooled);
   } catch (const std::bad_alloc&) {
     return 1;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from statistics import median
+from statistics import mean, median
 from typing import Literal
 
 import numpy as np
@@ -57,6 +57,7 @@ class Latencies:
     Attributes:
         num_calls: at least 1.
         first_ms: the first call, in milliseconds.
+        mean_ms: the mean, whose inverse is the rate.
         p50_ms: the median.
         p99_ms: one call in a hundred took longer.
         max_ms: the longest.
@@ -64,6 +65,7 @@ class Latencies:
 
     num_calls: int
     first_ms: float
+    mean_ms: float
     p50_ms: float
     p99_ms: float
     max_ms: float
@@ -78,7 +80,7 @@ def summarize_times(times_s: Sequence[float]) -> Latencies:
     """Returns the percentiles of calls, given in seconds and in their order."""
     times_ms = [1000 * each for each in times_s]
     p50, p99 = np.percentile(times_ms, [50, 99]).tolist()
-    return Latencies(len(times_ms), times_ms[0], p50, p99, max(times_ms))
+    return Latencies(len(times_ms), times_ms[0], mean(times_ms), p50, p99, max(times_ms))
 
 
 def build_rate_figure(

@@ -33,7 +33,7 @@ class Shape:
         """Returns the floating-point operations that the answers to rows of these lengths need.
 
         Matrices and attention; a multiplication and an addition are two. What is computed for
-        padding or filler counts for nothing, and neither does what nobody reads: the head takes
+        padding or filler counts for nothing, and neither does what nobody reads: these heads take
         each row's first token, so in the last layer the others are needed as keys and values alone.
         """
         num_tokens, num_rows = sum(row_lens), len(row_lens)

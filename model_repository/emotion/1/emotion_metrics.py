@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from threading import Thread
 
@@ -107,4 +107,5 @@ def _logged() -> Iterator[None]:
     try:
         yield
     except Exception:
-        pb_utils.Logger.log_warn(traceback.format_exc())
+        with suppress(Exception):
+            pb_utils.Logger.log_warn(traceback.format_exc())

@@ -49,9 +49,15 @@ def build_model(**settings: Any) -> Any:
 
 
 def skip_where_it_cannot_run(dtype: torch.dtype = torch.float32) -> None:
-    obstacle = find_obstacle(build_model(), device=CPU, dtype=dtype)
-    if obstacle is not None:
-        pytest.skip(obstacle)
+    """Skips for what the processor lacks alone; whatever else is in the way is a defect."""
+    capabilities = torch.cpu.get_capabilities()
+    missing = [name for name in NEEDED[dtype] if not capabilities.get(name)]
+    if missing:
+        pytest.skip(f"the processor has no {missing[0]}")
+    if dtype == torch.bfloat16 and capabilities.get("amx_bf16"):
+        pytest.skip("the processor has AMX")
+    if shutil.which("g++") is None and load_library() is None:
+        pytest.skip("there is no g++")
 
 
 @pytest.fixture
@@ -78,7 +84,13 @@ def capabilities(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
     platform.machine() != "x86_64" or shutil.which("g++") is None, reason="needs g++ on x86-64"
 )
 def test_library_is_built_where_a_compiler_is() -> None:
-    assert native.find_spec(native.LIBRARY) is not None
+    assert load_library() is not None
+
+
+def test_load_library_with_another_interface_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    skip_where_it_cannot_run()
+    monkeypatch.setattr(native, "INTERFACE", 0)
+    assert load_library.__wrapped__() is None
 
 
 @pytest.mark.parametrize("kind", NATIVE_KINDS)
@@ -139,6 +151,8 @@ def test_find_obstacle_gpu_is_torchs(capabilities: dict[str, bool]) -> None:
         pytest.param({"hidden_size": 96}, "hidden size 96", id="hidden-size"),
         pytest.param({"intermediate_size": 96}, "intermediate size 96", id="intermediate-size"),
         pytest.param({"num_attention_heads": 8}, "heads of 8", id="head-size"),
+        pytest.param({"num_hidden_layers": 0}, "models without layers", id="no-layer"),
+        pytest.param({"is_decoder": True}, "decoders", id="decoder"),
     ],
 )
 def test_find_obstacle_shape_without_code_is_named(
@@ -179,6 +193,11 @@ def test_build_encoder_native_wanted_and_not_to_be_had_is_an_error(
 def test_build_encoder_torch_wanted_is_torch() -> None:
     encoder = build_encoder(build_model(), device=CPU, dtype=torch.float32, wanted="torch")
     assert str(encoder) == "encoder in torch (chosen)"
+
+
+def test_build_encoder_decoder_is_padded() -> None:
+    model = build_model(is_decoder=True)
+    assert type(build_encoder(model, device=CPU, dtype=torch.float32)) is PaddedEncoder
 
 
 # Its answers; those of every architecture are compared with transformers in test_classifier.py.
@@ -233,5 +252,23 @@ def test_predict_same_bits_in_any_company_and_with_any_threads(
         assert answer.tobytes() == alone[chosen].tobytes()
 
 
-def test_library_is_loaded_once() -> None:
-    assert load_library() is load_library()
+@pytest.mark.parametrize(
+    ("ids", "max_len"), [([5, 300], 2), ([5, -1], 2), ([10**9], 1), ([5] * 513, 513)]
+)
+def test_compute_logits_beyond_the_embeddings_is_an_error(ids: list[int], max_len: int) -> None:
+    skip_where_it_cannot_run()
+    encoder = build_encoder(build_model(), device=CPU, dtype=torch.float32, wanted="native")
+    (batch,) = pack([np.array(ids)], max_batch_tokens=max_len)
+    with pytest.raises(IndexError, match="beyond the model's embeddings"):
+        encoder.compute_logits(batch)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_compute_logits_broken_weight_is_seen_in_the_answer(dtype: str) -> None:
+    skip_where_it_cannot_run(getattr(torch, dtype))
+    model = build_model()
+    model.bert.encoder.layer[0].attention.self.query.weight.data[0, 0] = torch.nan
+    encoder = build_encoder(model, device=CPU, dtype=getattr(torch, dtype), wanted="native")
+    (batch,) = pack([np.arange(1, 20)], max_batch_tokens=32)
+    with torch.inference_mode():
+        assert encoder.compute_logits(batch).isnan().all()

@@ -37,6 +37,11 @@ def test_read_rows_good_request_gives_rows_without_padding() -> None:
     assert read(GOOD_IDS, GOOD_MASK) == [[1, 2, 3, 4], [5, 6], [9]]
 
 
+def test_read_rows_no_row_gives_none() -> None:
+    none = np.zeros((0, 3), dtype=np.int64)
+    assert read_rows(none, none, checkpoint=CHECKPOINT) == []
+
+
 def test_read_rows_longest_row_is_taken() -> None:
     assert read([[1] * MAX_LENGTH], [[1] * MAX_LENGTH]) == [[1] * MAX_LENGTH]
 

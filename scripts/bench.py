@@ -2,10 +2,11 @@
 """Measures the engine by itself, without Triton: rate, useful work, and where the time goes.
 
 Models: the prepared checkpoint, and random weights in the shapes of BERT-base and DistilBERT.
-Workloads: a lone row of 32 tokens, 64 rows of 128, and 64 rows with the lengths of lyrics. Useful
-work is that of real tokens alone. The peak beside it is that of torch's matmul at the model's own
-shapes, in the same run and dtype. Figures of different runs do not compare: the ratio of two
-engines is that of their shares of the peak, or of two runs one after the other on a quiet machine.
+Workloads: a lone row of 32 tokens, 64 rows of 128, and 8 and 64 rows with the lengths of lyrics.
+Useful work is what the answers need: real tokens, and of the last layer what the head reads.
+The peak beside it is that of torch's matmul at the model's own shapes, in the same run and dtype.
+Figures of different runs do not compare: the ratio of two engines is that of two runs one after the
+other on a quiet machine; --encoder padded is plain transformers.
 With --by-length instead: 64 equal rows of 8 to 512 tokens (as long as the model takes), and how far
 each cost is from a straight line.
 Exit code: 0 measured, or stopped by Ctrl-C; 2 wrong usage, or cannot start.

@@ -85,7 +85,7 @@ def build_encoder(
         model: a float32 model for sequence classification on the CPU; its parts are reused.
         device: where to run.
         dtype: float32 or bfloat16.
-        wanted: "native" for C++, "torch", or "auto": native where it can be used.
+        wanted: as `EngineSettings.encoder`.
 
     Raises:
         SettingsError: `wanted` is "native", which cannot be used here.
@@ -93,13 +93,13 @@ def build_encoder(
     obstacle = find_obstacle(model, device=device, dtype=dtype)
     if wanted == "native" and obstacle is not None:
         raise SettingsError(f"encoder is 'native', but {obstacle}; choose 'auto' or 'torch'")
-    if wanted != "torch" and obstacle is None:
+    if wanted in ("auto", "native") and obstacle is None:
         return NativeEncoder(model, dtype=dtype)
     # A decoder's tokens see only those before them, which packed attention does not know of.
     is_decoder = getattr(model.config, "is_decoder", False)
-    is_packed = model.config.model_type in PACKED_HEADS and not is_decoder
-    encoder = PackedEncoder if is_packed else PaddedEncoder
-    reason = "chosen" if wanted == "torch" else f"no C++: {obstacle}"
+    can_be_packed = model.config.model_type in PACKED_HEADS and not is_decoder
+    encoder = PackedEncoder if can_be_packed and wanted != "padded" else PaddedEncoder
+    reason = f"no C++: {obstacle}" if wanted == "auto" else "chosen"
     return encoder(model, device=device, dtype=dtype, reason=reason)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 from emotion_engine.errors import SettingsError
 
 DTYPES = ("auto", "bfloat16", "float32")
-ENCODERS = ("auto", "native", "torch")
+ENCODERS = ("auto", "native", "torch", "padded")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,8 @@ class EngineSettings(CheckpointSettings):
     Attributes:
         dtype: "bfloat16", "float32", or "auto": bfloat16 where the device has it in hardware.
         encoder: "native" for the one in C++, which needs a CPU with AVX-512 and BERT, DistilBERT,
-            RoBERTa or XLM-RoBERTa; "torch" for any other; "auto": native where it can be used.
+            RoBERTa or XLM-RoBERTa; "torch", without padding where it can be; "padded" for
+            transformers' own model; "auto": native where it can be used, else torch.
         max_batch_tokens: most tokens a forward pass may compute; larger batches take several. 0
             takes 8,192 in C++, and in torch 2,048 on a CPU and 16,384 on a GPU.
         num_threads: CPU threads of a forward pass; 0 takes torch's choice, one a core.

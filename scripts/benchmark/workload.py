@@ -31,13 +31,18 @@ class Workload:
 
 
 def build_workloads(*, max_length: int) -> list[Workload]:
-    """Returns a lone row of 32 tokens, 64 rows of 128, and 64 rows of the lyric mix."""
-    ranks = (np.arange(64) + 0.5) / 64
-    lens = np.interp(ranks, list(LYRIC_QUANTILES), list(LYRIC_QUANTILES.values()))
-    lyrics = [min(round(each), max_length) for each in lens.tolist()]
-    random.Random(1).shuffle(lyrics)  # noqa: S311, for lengths, not for secrets
+    """Returns a lone row of 32 tokens, 64 rows of 128, and 8 and 64 rows of the lyric mix."""
     return [
         Workload("1 row of 32", (min(32, max_length),)),
         Workload("64 rows of 128", (min(128, max_length),) * 64),
-        Workload("64 lyrics", tuple(lyrics)),
+        _build_lyrics(8, max_length=max_length),
+        _build_lyrics(64, max_length=max_length),
     ]
+
+
+def _build_lyrics(num_rows: int, *, max_length: int) -> Workload:
+    ranks = (np.arange(num_rows) + 0.5) / num_rows
+    lens = np.interp(ranks, list(LYRIC_QUANTILES), list(LYRIC_QUANTILES.values()))
+    row_lens = [min(round(each), max_length) for each in lens.tolist()]
+    random.Random(1).shuffle(row_lens)  # noqa: S311, for lengths, not for secrets
+    return Workload(f"{num_rows} lyrics", tuple(row_lens))

@@ -30,7 +30,7 @@ from checkpoints import (
 Rows = list[NDArray[np.int64]]
 ROW_LENS = (1, 2, 3, 15, 16, 17, 31, 33, 64, 90, 127, MAX_LENGTH)
 BUDGET = 512
-ENCODERS = ("auto", "torch")  # auto is the one in C++ where that can be used
+ENCODERS = ("auto", "torch", "padded")  # auto is the one in C++ where that can be used
 
 
 def load(

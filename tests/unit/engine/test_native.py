@@ -190,9 +190,11 @@ def test_build_encoder_native_wanted_and_not_to_be_had_is_an_error(
         build_encoder(build_model(), device=CPU, dtype=torch.float32, wanted="native")
 
 
-def test_build_encoder_torch_wanted_is_torch() -> None:
-    encoder = build_encoder(build_model(), device=CPU, dtype=torch.float32, wanted="torch")
-    assert str(encoder) == "encoder in torch (chosen)"
+@pytest.mark.parametrize(("wanted", "kind"), [("torch", PackedEncoder), ("padded", PaddedEncoder)])
+def test_build_encoder_in_torch_is_what_is_wanted(wanted: str, kind: type) -> None:
+    encoder = build_encoder(build_model(), device=CPU, dtype=torch.float32, wanted=wanted)
+    assert type(encoder) is kind
+    assert str(encoder).endswith("encoder in torch (chosen)")
 
 
 def test_build_encoder_decoder_is_padded() -> None:

@@ -48,6 +48,7 @@ def test_measures_every_workload(
     assert [each["workload"] for each in measurements] == [
         "1 row of 32",
         "64 rows of 128",
+        "8 lyrics",
         "64 lyrics",
     ]
     assert all(each["flops_per_s"] > 0 for each in measurements)
@@ -73,4 +74,4 @@ def test_measures_on_a_gpu(
     monkeypatch.setattr(bench, "CHECKPOINT", prepared_of("bert"))
     file = tmp_path / "bench.json"
     assert bench.main(["--device=cuda", "--seconds=0.01", f"--json={file}"]) == 0
-    assert len(json.loads(file.read_text())["measurements"]) == 9
+    assert len(json.loads(file.read_text())["measurements"]) == 12

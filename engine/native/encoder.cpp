@@ -3,7 +3,9 @@
 // It computes what a classifier needs: the last hidden state of each row's first token. In the last
 // layer, only keys and values are computed of the other tokens.
 #include <omp.h>
+#include <sched.h>
 
+#include <atomic>
 #include <chrono>
 #include <string_view>
 #include <vector>
@@ -60,15 +62,37 @@ struct Layer {
   Norm output_norm;
 };
 
+// Where the threads of a team wait for each other.
+//
+// One that waits gives way after a moment. Threads that slept often wake up on one core, and stay
+// there for milliseconds: there OpenMP's barrier, which spins, keeps back the very thread that it
+// waits for, and a lone text takes five times as long.
+class Barrier {
+ public:
+  void wait(int num_threads) {
+    const int round = round_.load(std::memory_order_relaxed);
+    if (num_waiting_.fetch_add(1, std::memory_order_acq_rel) == num_threads - 1) {
+      num_waiting_.store(0, std::memory_order_relaxed);
+      round_.store(round + 1, std::memory_order_release);
+      return;
+    }
+    for (int spins = 0; round_.load(std::memory_order_acquire) == round; ++spins)
+      if (spins < SPINS)
+        _mm_pause();
+      else
+        sched_yield();
+  }
+
+ private:
+  static constexpr int SPINS = 200;
+  std::atomic<int> num_waiting_{0}, round_{0};
+};
+
 // The threads that work on one chunk, and what one of them is among them.
 struct Team {
   int rank = 0;
   int size = 1;
-  void wait() const {
-    if (size > 1) {
-#pragma omp barrier
-    }
-  }
+  Barrier* barrier = nullptr;
 };
 
 // What a thread does: bias, GELU and residual are part of the linear layers.
@@ -180,11 +204,12 @@ class Encoder : public AnyEncoder {
         room.reserve(num_tokens, num_tokens, hidden_, intermediate_);
       else
         room.reserve(longest(offsets, starts), BLOCK, hidden_, intermediate_);
+    Barrier barrier;
 #pragma omp parallel num_threads(num_threads)
     {
       const int rank = omp_get_thread_num();
       if (is_shared) {
-        const Team team{rank, omp_get_num_threads()};
+        const Team team{rank, omp_get_num_threads(), &barrier};
         encode({offsets, num_rows}, ids, positions, pooled, rooms[0], own_rooms[rank], team);
       } else {
 #pragma omp for schedule(dynamic, 1)
@@ -276,7 +301,7 @@ class Encoder : public AnyEncoder {
   static void end(Part part, const Team& team, ThreadRoom<P>& own) {
     own.stopwatch.lap(part);
     if (team.size == 1) return;
-    team.wait();
+    team.barrier->wait(team.size);
     own.stopwatch.lap(WAITING);
   }
 

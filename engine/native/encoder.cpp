@@ -88,6 +88,30 @@ class Barrier {
   std::atomic<int> num_waiting_{0}, round_{0};
 };
 
+// The cores that the threads of a run are on. One that wakes up beside another moves to a free
+// core; it may be moved again by the system at any time.
+class Cores {
+ public:
+  void spread() {
+    const int here = sched_getcpu();
+    if (here < 0 || here >= CPU_SETSIZE || take(here)) return;
+    cpu_set_t allowed, one;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+    for (int core = 0; core < CPU_SETSIZE; ++core)
+      if (CPU_ISSET(core, &allowed) && take(core)) {
+        CPU_ZERO(&one);
+        CPU_SET(core, &one);
+        sched_setaffinity(0, sizeof one, &one);
+        sched_setaffinity(0, sizeof allowed, &allowed);
+        return;
+      }
+  }
+
+ private:
+  bool take(int core) { return !is_taken_[core].exchange(true, std::memory_order_relaxed); }
+  std::atomic<bool> is_taken_[CPU_SETSIZE] = {};
+};
+
 // The threads that work on one chunk, and what one of them is among them.
 struct Team {
   int rank = 0;
@@ -205,9 +229,11 @@ class Encoder : public AnyEncoder {
       else
         room.reserve(longest(offsets, starts), BLOCK, hidden_, intermediate_);
     Barrier barrier;
+    Cores cores;
 #pragma omp parallel num_threads(num_threads)
     {
       const int rank = omp_get_thread_num();
+      if (num_threads > 1) cores.spread();
       if (is_shared) {
         const Team team{rank, omp_get_num_threads(), &barrier};
         encode({offsets, num_rows}, ids, positions, pooled, rooms[0], own_rooms[rank], team);

@@ -29,7 +29,7 @@ def test_make_demo_prints_a_dozen_labels_and_stops():
     num_batches = int(
         re.search(r"256 requests, 64 at a time, shared (\d+) batches", done.stdout)[1]
     )
-    assert num_batches <= 32
+    assert num_batches <= 256 / 4  # one process hardly sends faster than the model computes
 
 
 def test_healthcheck_says_whether_the_server_answers(server):

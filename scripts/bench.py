@@ -125,11 +125,8 @@ def run(args: argparse.Namespace) -> None:
     if args.by_length:
         for name in args.models:
             put(name)
-            put(
-                format_by_length(
-                    measure_by_length(load(name, args=args, dtype=dtype)[1], stopwatch)
-                )
-            )
+            _, classifier = load(name, args=args, dtype=dtype)
+            put(format_by_length(measure_by_length(classifier, stopwatch)))
         return
     put(format_head())
     measurements = []

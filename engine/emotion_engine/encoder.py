@@ -114,10 +114,15 @@ def send(array: NDArray[Any], *, device: torch.device) -> torch.Tensor:
 class _TorchEncoder:
     """What the encoders in torch share."""
 
+    name: str
+
     def __init__(self, *, device: torch.device, reason: str) -> None:
         self.device = device
         self.reason = reason
         self.default_batch_tokens = DEFAULT_BATCH_TOKENS[device.type]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.reason})"
 
     def sizes_to_warm(self, max_batch_tokens: int) -> tuple[int, ...]:
         """Returns all sizes: see `token_sizes`."""
@@ -127,10 +132,10 @@ class _TorchEncoder:
 class PackedEncoder(_TorchEncoder):
     """Base model on one token stream, head on one vector a row, both in torch."""
 
-    is_padded = False
+    name, is_padded = "encoder in torch", False
 
     def __init__(
-        self, model: Any, *, device: torch.device, dtype: torch.dtype, reason: str = "chosen"
+        self, model: Any, *, device: torch.device, dtype: torch.dtype, reason: str
     ) -> None:
         super().__init__(device=device, reason=reason)
         self.head = PACKED_HEADS[model.config.model_type](model).to(device)
@@ -138,9 +143,6 @@ class PackedEncoder(_TorchEncoder):
         model.set_attn_implementation(PACKED_ATTENTION)
         self.base = model.base_model.to(device, dtype)
         self.attention = choose_attention(device, dtype=dtype)
-
-    def __str__(self) -> str:
-        return f"encoder in torch ({self.reason})"
 
     def compute_logits(self, batch: PackedBatch) -> torch.Tensor:
         """Returns logits; see `Encoder.compute_logits`."""
@@ -164,17 +166,14 @@ class PackedEncoder(_TorchEncoder):
 class PaddedEncoder(_TorchEncoder):
     """The stock model on a right-padded rectangle, for architectures that cannot run packed."""
 
-    is_padded = True
+    name, is_padded = "padding encoder in torch", True
 
     def __init__(
-        self, model: Any, *, device: torch.device, dtype: torch.dtype, reason: str = "chosen"
+        self, model: Any, *, device: torch.device, dtype: torch.dtype, reason: str
     ) -> None:
         super().__init__(device=device, reason=reason)
         self.model = model.to(device, dtype)
         self.padding_id = model.config.pad_token_id or 0
-
-    def __str__(self) -> str:
-        return f"padding encoder in torch ({self.reason})"
 
     def compute_logits(self, batch: PackedBatch) -> torch.Tensor:
         """Returns logits; see `Encoder.compute_logits`."""

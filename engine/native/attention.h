@@ -93,21 +93,21 @@ void soften(int num_rows, int num_tokens, float scale, AttentionRoom<P>& room, f
   }
 }
 
-// Queries `first` to `last` of one row and one head.
+// The first `num_queries` queries of one row and one head.
 //
 // `states` is the row's [tokens][3][heads][head_dim] from the head's first column on; `context` is
-// [last - first][heads][head_dim], likewise: left factors of the next product.
+// [num_queries][heads][head_dim], likewise: left factors of the next product.
 template <class P>
 void attend(
-    const typename P::Element* states, typename P::Element* context, int num_tokens, int first,
-    int last, int hidden_size, int head_dim, AttentionRoom<P>& room) {
+    const typename P::Element* states, typename P::Element* context, int num_tokens,
+    int num_queries, int hidden_size, int head_dim, AttentionRoom<P>& room) {
   const size_t stride = 3 * static_cast<size_t>(hidden_size);
   const int padded = round_up(num_tokens, LANES);
   const float scale = 1.0f / __builtin_sqrtf(static_cast<float>(head_dim));
   pack_keys<P>(states + hidden_size, stride, num_tokens, head_dim, room);
   pack_values<P>(states + 2 * static_cast<size_t>(hidden_size), stride, num_tokens, head_dim, room);
-  for (int start = first; start < last; start += TILE_ROWS) {
-    const int num_rows = std::min(TILE_ROWS, last - start);
+  for (int start = 0; start < num_queries; start += TILE_ROWS) {
+    const int num_rows = std::min(TILE_ROWS, num_queries - start);
     const typename P::Element* queries = states + static_cast<size_t>(start) * stride;
     for (int n = 0; n < padded; n += PANEL)
       multiply_panel<P>(
@@ -125,7 +125,7 @@ void attend(
           [&](int r, int c, Floats sums) {
             P::encode(
                 _mm512_mul_ps(sums, all(factors[r])),
-                context + static_cast<size_t>(start - first + r) * hidden_size + n + c);
+                context + static_cast<size_t>(start + r) * hidden_size + n + c);
           });
   }
 }

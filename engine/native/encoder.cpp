@@ -222,7 +222,7 @@ class Encoder : public AnyEncoder {
     std::vector<ThreadRoom<P>> own_rooms(num_threads);
     for (auto& own : own_rooms) own.attention.reserve(longest(offsets, num_rows), head_dim_);
     std::vector<ChunkRoom<P>> rooms(is_shared ? 1 : num_threads);
-    const int num_tokens = static_cast<int>(offsets[num_rows] - offsets[0]);
+    const int num_tokens = Chunk{offsets, num_rows}.num_tokens();
     for (auto& room : rooms)
       if (is_shared)
         room.reserve(num_tokens, num_tokens, hidden_, intermediate_);
@@ -349,7 +349,7 @@ class Encoder : public AnyEncoder {
       const int first = num_tokens * group / num_groups;
       const int last = num_tokens * (group + 1) / num_groups;
       linear.apply(
-          last - first, left + static_cast<size_t>(first) * linear.inputs, column, column + PANEL,
+          last - first, left + static_cast<size_t>(first) * linear.inputs, column,
           [&](int row, int c, Floats x) { finish(first + row, c, x); });
     });
   }
@@ -390,7 +390,7 @@ class Encoder : public AnyEncoder {
       const int length = chunk.length(row);
       attend<P>(
           room.states.get() + token * 3 * hidden_ + column, at(room.inputs, token) + column, length,
-          0, length, hidden_, head_dim_, own.attention);
+          length, hidden_, head_dim_, own.attention);
     });
   }
 
@@ -449,7 +449,7 @@ class Encoder : public AnyEncoder {
       const int row = item / num_heads, column = item % num_heads * head_dim_;
       attend<P>(
           room.states.get() + chunk.first_token(first + row) * 3 * hidden_ + column,
-          inputs + static_cast<size_t>(row) * hidden_ + column, chunk.length(first + row), 0, 1,
+          inputs + static_cast<size_t>(row) * hidden_ + column, chunk.length(first + row), 1,
           hidden_, head_dim_, own.attention);
     });
     end(ATTENTION, team, own);

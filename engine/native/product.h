@@ -98,14 +98,9 @@ inline void multiply_panel(
 template <class P>
 class Linear {
  public:
-  Linear() = default;
-
   // `weight` is [outputs][inputs], `bias` [outputs].
   Linear(int outputs, int inputs, const float* weight, const float* bias)
-      : outputs(outputs),
-        inputs(inputs),
-        packed_(static_cast<size_t>(outputs) * inputs),
-        bias_(outputs) {
+      : inputs(inputs), packed_(static_cast<size_t>(outputs) * inputs), bias_(outputs) {
     for (int n = 0; n < outputs; ++n) {
       const float* row = weight + static_cast<size_t>(n) * inputs;
       bias_.get()[n] = bias[n];
@@ -115,32 +110,28 @@ class Linear {
     }
   }
 
-  // Outputs `first` to `last` (multiples of 64) for `num_rows` rows, each [inputs]; `finish(row,
-  // column, floats)` takes sixteen outputs at a time, bias added.
+  // The 64 outputs from `column` on, a multiple of 64, for `num_rows` rows, each [inputs];
+  // `finish(row, column, floats)` takes sixteen outputs at a time, bias added.
   template <class Finish>
-  void apply(
-      int num_rows, const typename P::Element* left, int first, int last, Finish&& finish) const {
+  void apply(int num_rows, const typename P::Element* left, int column, Finish&& finish) const {
     const int num_tiles = (num_rows + TILE_ROWS - 1) / TILE_ROWS;
-    for (int n = first; n < last; n += PANEL) {
-      const typename P::Element* panel = packed_.get() + static_cast<size_t>(n) * inputs;
-      // The tiles of this panel fetch the next one, a part each; weights come from far away.
-      const char* next = reinterpret_cast<const char*>(panel + static_cast<size_t>(PANEL) * inputs);
-      const int step = PANEL * P::GROUP * sizeof(typename P::Element) / num_tiles;
-      for (int tile = 0; tile < num_tiles; ++tile) {
-        const Ahead ahead{next + static_cast<size_t>(tile) * step * (inputs / P::GROUP), step};
-        const int start = num_rows * tile / num_tiles, end = num_rows * (tile + 1) / num_tiles;
-        multiply_rows<P, PANEL / LANES>(
-            end - start, left + static_cast<size_t>(start) * inputs, inputs, panel,
-            PANEL * P::GROUP, inputs / P::GROUP, ahead, [&](int r, int c, Floats sums) {
-              const int row = start + r, column = n + c;
-              finish(row, column, _mm512_add_ps(sums, load(bias_.get() + column)));
-            });
-      }
+    const typename P::Element* panel = packed_.get() + static_cast<size_t>(column) * inputs;
+    // The tiles of this panel fetch the next one, a part each; weights come from far away.
+    const char* next = reinterpret_cast<const char*>(panel + static_cast<size_t>(PANEL) * inputs);
+    const int step = PANEL * P::GROUP * sizeof(typename P::Element) / num_tiles;
+    for (int tile = 0; tile < num_tiles; ++tile) {
+      const Ahead ahead{next + static_cast<size_t>(tile) * step * (inputs / P::GROUP), step};
+      const int start = num_rows * tile / num_tiles, end = num_rows * (tile + 1) / num_tiles;
+      multiply_rows<P, PANEL / LANES>(
+          end - start, left + static_cast<size_t>(start) * inputs, inputs, panel, PANEL * P::GROUP,
+          inputs / P::GROUP, ahead, [&](int r, int c, Floats sums) {
+            const Floats biased = _mm512_add_ps(sums, load(bias_.get() + column + c));
+            finish(start + r, column + c, biased);
+          });
     }
   }
 
-  int outputs = 0;
-  int inputs = 0;
+  const int inputs;
 
  private:
   static size_t place(int k) {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -11,7 +10,6 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
 
 from emotion_engine.checkpoint import Checkpoint
-from serving.triton_binary import SPIN_LOOPS
 from serving.triton_server import REPOSITORY
 
 EMPTY_MODEL = Path(__file__).parent / "empty_model.py"
@@ -34,8 +32,6 @@ def build_distilbert_repository(folder: Path, *, checkpoint: Checkpoint) -> Path
         folder: where to make it.
         checkpoint: whose tokenizer, labels and max_length it has.
     """
-    # Where torch is imported first: the engine in this process is to spin as the server does.
-    os.environ.setdefault("GOMP_SPINCOUNT", SPIN_LOOPS)
     import torch
     from transformers import AutoModelForSequenceClassification, DistilBertConfig
     from transformers.utils import logging as transformers_logging

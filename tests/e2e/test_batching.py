@@ -9,26 +9,31 @@ from e2e.calls import ids_inputs, infer, read_metric, start_all
 from healthcheck import count_executions
 
 NUM_REQUESTS = 256
+MAX_ROWS = 64  # of a batch
+# Full batches that keep the model busy while the requests behind them arrive.
+NUM_AHEAD = 8
 
 
 def test_mixed_lengths_share_batches_without_padding(server, triton):
     port = server.address.metrics_port
     rng = np.random.default_rng(0)
     lengths = rng.integers(3, 129, size=NUM_REQUESTS)
+    ahead = [ids_inputs(rng.integers(1000, 30000, size=(MAX_ROWS, 128)))] * NUM_AHEAD
     requests = [ids_inputs(rng.integers(1000, 30000, size=(1, n))) for n in lengths]
     names = ("emotion_batch_tokens_sum", "emotion_computed_tokens_sum", "emotion_batch_rows_sum")
     before = [read_metric(port, name) for name in names]
     executions = count_executions(triton, model="emotion")
 
-    futures = start_all([partial(infer, triton, "emotion", r) for r in requests], at_a_time=64)
+    jobs = [partial(infer, triton, "emotion", inputs) for inputs in [*ahead, *requests]]
+    futures = start_all(jobs, at_a_time=len(jobs))
     assert all(future.exception() is None for future in futures)
 
     tokens, computed, rows = np.subtract([read_metric(port, name) for name in names], before)
-    assert rows == NUM_REQUESTS
-    assert tokens == lengths.sum()
-    assert computed <= 1.10 * tokens
-    # One process hardly sends faster than the model computes, so batches are not full.
-    assert count_executions(triton, model="emotion") - executions <= NUM_REQUESTS / 4
+    assert rows == NUM_AHEAD * MAX_ROWS + NUM_REQUESTS
+    assert tokens == NUM_AHEAD * MAX_ROWS * 128 + lengths.sum()
+    assert computed - tokens <= 0.10 * lengths.sum()
+    num_batches = count_executions(triton, model="emotion") - executions - NUM_AHEAD
+    assert num_batches <= 2 * NUM_REQUESTS / MAX_ROWS
 
 
 def test_metrics_all_names_are_there(server, triton):

@@ -41,8 +41,9 @@ from emotion_client.command.interruption import Interruption
 from measured_server import open_server
 from output_file import find_problem
 from own_texts import count_with, read_own_texts
-from rate_report import build_json, describe_mix, format_table, format_verdict
-from rates import Lap, Result, Target, Verdict, judge, rotate, summarize
+from rate_report import build_json, format_table, format_verdict
+from rates import Lap, Result, Target, Verdict, judge, summarize
+from rounds import rotate
 from server_load import read_load
 from text_mix import (
     LINES,
@@ -173,7 +174,7 @@ def run(args: argparse.Namespace, *, url: str, check: Callable[[], None]) -> boo
     results = []
     with open_ways(url) as ways, InferenceServerClient(url) as server:
         for mix in read_mixes(args, info=info):
-            put("", describe_mix(mix))
+            put("", mix.describe())
             result = Result(mix, run_rounds(mix, ways=ways, server=server, check=check))
             put("", format_table({name: summarize(laps) for name, laps in result.laps.items()}))
             results.append(result)
@@ -242,17 +243,17 @@ def run_rounds(
     Raises:
         EmotionError: the server stopped answering.
     """
-    by_name = {way.name: way for way in ways}
-    laps: dict[str, list[Lap]] = {name: [] for name in by_name}
+    laps: dict[str, list[Lap]] = {way.name: [] for way in ways}
     say(f"{mix.name}: warming up")
     for way in ways:
         way.prepare(mix.rounds[0][:WARM_UP_TEXTS])()
     for i, texts in enumerate(mix.rounds):
-        for name in rotate(list(by_name), round_number=i):
+        for way in rotate(ways, round_number=i):
             check()
-            lap = run_lap(by_name[name], texts, server=server)
-            laps[name].append(lap)
-            say(f"{mix.name}, round {i + 1} of {len(mix.rounds)}: {name} {lap.texts_per_s:,.0f}/s")
+            lap = run_lap(way, texts, server=server)
+            laps[way.name].append(lap)
+            lap_name = f"round {i + 1} of {len(mix.rounds)}: {way.name}"
+            say(f"{mix.name}, {lap_name} {lap.texts_per_s:,.0f}/s")
     return laps
 
 

@@ -35,8 +35,7 @@ from pathlib import Path
 from counts import count_up_to
 from emotion_client.command.interruption import Interruption
 from output_file import find_problem
-from rate_report import describe_mix
-from rates import rotate
+from rounds import rotate
 from text_mix import MixError
 
 # What starts Triton is no installed package; the commands beside it find it by their own folder.
@@ -178,7 +177,7 @@ def run(args: argparse.Namespace, *, peers: Sequence[Peer], check: Callable[[], 
     )
     put(
         "",
-        describe_mix(job.mix),
+        job.mix.describe(),
         f"{describe_machine()}, load average before {load_average:.2f}",
         "",
     )
@@ -249,9 +248,7 @@ def run_rounds(
 
 def rotate_peers(peers: Sequence[Peer], *, round_number: int, num_rounds: int) -> list[Peer]:
     """Returns the order of a round; over all rounds, each server's places lie far apart."""
-    by_key = {peer.key: peer for peer in peers}
-    offset = round_number * len(peers) // num_rounds
-    return [by_key[key] for key in rotate(list(by_key), round_number=offset)]
+    return rotate(peers, round_number=round_number * len(peers) // num_rounds)
 
 
 def find_pythons(

@@ -7,18 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from rates import Figures, Result, Verdict, summarize
-from text_mix import LYRIC_LIMIT, Mix
-
-
-def describe_mix(mix: Mix) -> str:
-    """Returns one line on the texts."""
-    lengths, num_rounds = mix.lengths, len(mix.rounds)
-    return (
-        f"{mix.name}: {mix.num_texts:,} in {num_rounds} round{'s' * (num_rounds != 1)}; "
-        f"tokens p10 {lengths.p10:.0f}, p50 {lengths.p50:.0f}, p90 {lengths.p90:.0f}, "
-        f"mean {lengths.mean:.1f}, "
-        f"{lengths.share_at_limit:.0%} reach {LYRIC_LIMIT}"
-    )
 
 
 def format_table(figures: dict[str, Figures]) -> str:

@@ -103,12 +103,6 @@ class Verdict:
     is_met: bool
 
 
-def rotate(names: Sequence[str], *, round_number: int) -> list[str]:
-    """Returns the order of a round: each way is first, second, ... in turn."""
-    start = round_number % len(names)
-    return [*names[start:], *names[:start]]
-
-
 def summarize(laps: Sequence[Lap]) -> Figures:
     """Returns the figures of one way."""
     rates = [lap.texts_per_s for lap in laps]

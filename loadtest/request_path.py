@@ -58,8 +58,7 @@ from path.figures import (
 )
 from path.lone_requests import ask_settings, load_engine, time_each, time_pairs
 from path.repositories import build_distilbert_repository, build_empty_repository
-from rate_report import describe_mix
-from rates import rotate
+from rounds import rotate
 from text_mix import LYRICS, Mix, MixError, build_mix, make_lyrics
 from tritonclient.grpc import InferenceServerClient
 
@@ -304,7 +303,7 @@ def measure_lone(
         ready_s = time.perf_counter() - start_s
         client.connect()
         lyrics = time_each(client.predict, mix.rounds[0], check=check)
-        say(describe_mix(mix))
+        say(mix.describe())
         say("loading the engine into this process, and warming it up")
         engine = load_engine(checkpoint, settings=ask_settings(server))
         say(f"{len(fixed):,} texts of {PAIR_LEN} tokens, by client and engine in turn")

@@ -123,6 +123,15 @@ class Mix:
         """How many texts there are in all rounds."""
         return sum(map(len, self.rounds))
 
+    def describe(self) -> str:
+        """Returns one line on the texts."""
+        lengths, num_rounds = self.lengths, len(self.rounds)
+        return (
+            f"{self.name}: {self.num_texts:,} in {num_rounds} round{'s' * (num_rounds != 1)}; "
+            f"tokens p10 {lengths.p10:.0f}, p50 {lengths.p50:.0f}, p90 {lengths.p90:.0f}, "
+            f"mean {lengths.mean:.1f}, {lengths.share_at_limit:.0%} reach {LYRIC_LIMIT}"
+        )
+
 
 def build_mix(name: str, rounds: list[list[str]], *, count: Count) -> Mix:
     """Returns the mix of these texts.

@@ -17,13 +17,20 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from benchmark.by_length import LengthCost, build_lengths, format_by_length
+from benchmark.by_length import (
+    LengthCost,
+    build_lengths,
+    format_length_head,
+    format_length_row,
+    format_length_verdict,
+)
 from benchmark.operators import split, split_native
 from benchmark.peak import measure_peak
 from benchmark.result import Measurement, build_json, format_head, format_row
@@ -41,6 +48,7 @@ from numpy.typing import NDArray
 from printing import put
 from serving.triton_server import REPOSITORY
 from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers.utils import logging as transformers_logging
 
 CHECKPOINT = REPOSITORY / "emotion" / "1" / "checkpoint"
 DEFAULT, RANDOM = "default", ("bert-base", "distilbert")
@@ -53,6 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     interruption = Interruption()
     interruption.install()
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler's own lines
+    transformers_logging.disable_progress_bar()
     try:
         run(args)
     except KeyboardInterrupt:
@@ -126,7 +135,12 @@ def run(args: argparse.Namespace) -> None:
         for name in args.models:
             put(name)
             _, classifier = load(name, args=args, dtype=dtype)
-            put(format_by_length(measure_by_length(classifier, stopwatch)))
+            put(format_length_head())
+            costs = []
+            for cost in measure_by_length(classifier, stopwatch):
+                put(format_length_row(cost))
+                costs.append(cost)
+            put(format_length_verdict(costs))
         return
     put(format_head())
     measurements = []
@@ -173,38 +187,32 @@ def build_random(
 
 def measure(
     name: str, config: Any, classifier: Classifier, *, dtype: torch.dtype, stopwatch: Stopwatch
-) -> list[Measurement]:
-    """Returns the figures of one model on every workload."""
+) -> Iterator[Measurement]:
+    """Measures one model on one workload after the other."""
     shape = read_shape(config)
     checkpoint = classifier.checkpoint
-    measurements = []
     for workload in build_workloads(max_length=checkpoint.max_length):
         rows = workload.make_rows(vocab_size=checkpoint.vocab_size)
         num_tokens = min(sum(workload.row_lens), classifier.max_batch_tokens)
         peak = measure_peak(shape, num_tokens=num_tokens, dtype=dtype, stopwatch=stopwatch)
         seconds = stopwatch.measure(lambda rows=rows: classifier.predict(rows))  # type: ignore[misc]
-        measurements.append(
-            Measurement(
-                model=name,
-                workload=workload.name,
-                num_rows=len(rows),
-                seconds=seconds,
-                flops_per_s=shape.count_flops(workload.row_lens) / seconds,
-                peak_flops_per_s=peak,
-                operators=where_time_goes(classifier, rows, device=stopwatch.device),
-            )
+        yield Measurement(
+            model=name,
+            workload=workload.name,
+            num_rows=len(rows),
+            seconds=seconds,
+            flops_per_s=shape.count_flops(workload.row_lens) / seconds,
+            peak_flops_per_s=peak,
+            operators=where_time_goes(classifier, rows, device=stopwatch.device),
         )
-    return measurements
 
 
-def measure_by_length(classifier: Classifier, stopwatch: Stopwatch) -> list[LengthCost]:
-    """Returns what equal rows of each length cost."""
-    costs = []
+def measure_by_length(classifier: Classifier, stopwatch: Stopwatch) -> Iterator[LengthCost]:
+    """Measures equal rows of one length after the other."""
     for workload in build_lengths(max_length=classifier.checkpoint.max_length):
         rows = workload.make_rows(vocab_size=classifier.checkpoint.vocab_size)
         seconds = stopwatch.measure(lambda rows=rows: classifier.predict(rows))  # type: ignore[misc]
-        costs.append(LengthCost(len(rows[0]), seconds))
-    return costs
+        yield LengthCost(len(rows[0]), seconds)
 
 
 def where_time_goes(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from rate_report import build_json, describe_mix, format_table, format_verdict
+from rate_report import build_json, format_table, format_verdict
 from rates import Figures, Lap, Result, Target, judge
 from text_mix import LengthStatistics, Mix
 
@@ -13,12 +13,6 @@ MIX = Mix("lyrics", [["la"], ["lo"]], LengthStatistics(38, 104, 128, 92.04, 0.45
 LAPS = [Lap(100, 0.5, 0.1, 100, 2, 0.4), Lap(100, 1.0, 0.1, 100, 2, 0.4)]
 SLOW_LAPS = [Lap(100, 1.0, 0.1, 100, 2, 0.4), Lap(100, 2.0, 0.1, 100, 2, 0.4)]
 TARGET = Target("lyrics", "ours", "theirs", quantity="rate", limit=1.5)
-
-
-def test_describe_mix_has_number_and_lengths() -> None:
-    assert describe_mix(MIX) == (
-        "lyrics: 2 in 2 rounds; tokens p10 38, p50 104, p90 128, mean 92.0, 45% reach 128"
-    )
 
 
 def test_format_table_columns_stand_below_each_other() -> None:

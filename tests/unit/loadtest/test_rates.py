@@ -5,20 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 import pytest
-from rates import Lap, Target, judge, rotate, summarize
-
-NAMES = ["a", "b", "c"]
+from rates import Lap, Target, judge, summarize
 
 
 def laps_of(*rates: float) -> list[Lap]:
     return [Lap(100, 100 / rate, 0.5, num_rows=100, num_batches=4, busy_s=0.0) for rate in rates]
-
-
-def test_rotate_each_way_has_each_place_once() -> None:
-    orders = [rotate(NAMES, round_number=i) for i in range(3)]
-    assert orders[0] == NAMES
-    assert all(sorted(place) == NAMES for place in zip(*orders, strict=True))
-    assert rotate(NAMES, round_number=3) == NAMES
 
 
 def test_summarize_takes_medians() -> None:

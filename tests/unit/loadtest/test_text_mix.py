@@ -13,6 +13,7 @@ from text_mix import (
     LYRICS,
     SEPARATOR,
     LengthStatistics,
+    Mix,
     MixError,
     build_mix,
     check_lyrics,
@@ -108,3 +109,10 @@ def test_build_mix_counts_all_rounds_together() -> None:
 def test_build_mix_lyrics_that_are_none_are_refused() -> None:
     with pytest.raises(MixError):
         build_mix(LYRICS, [["a b", "c"], ["d"]], count=count)
+
+
+def test_mix_describe_has_number_and_lengths() -> None:
+    mix = Mix("lyrics", [["la"], ["lo"]], LengthStatistics(38, 104, 128, 92.04, 0.45))
+    assert mix.describe() == (
+        "lyrics: 2 in 2 rounds; tokens p10 38, p50 104, p90 128, mean 92.0, 45% reach 128"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from benchmark.by_length import LengthCost, build_lengths, find_deviations, format_by_length
+from benchmark.by_length import LengthCost, build_lengths, find_deviations, format_length_verdict
 
 
 def make_costs(*us_per_token: float) -> list[LengthCost]:
@@ -26,6 +26,5 @@ def test_find_deviations_are_from_the_middle_of_the_extremes() -> None:
 
 
 @pytest.mark.parametrize(("last", "verdict"), [(16.6, "met"), (16.7, "MISSED")])
-def test_format_by_length_judges_the_furthest(last: float, verdict: str) -> None:
-    table = format_by_length(make_costs(10, 12, last))
-    assert table.splitlines()[-1].startswith(verdict)
+def test_format_length_verdict_judges_the_furthest(last: float, verdict: str) -> None:
+    assert format_length_verdict(make_costs(10, 12, last)).startswith(verdict)

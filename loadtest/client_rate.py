@@ -252,8 +252,8 @@ def run_rounds(
             check()
             lap = run_lap(way, texts, server=server)
             laps[way.name].append(lap)
-            lap_name = f"round {i + 1} of {len(mix.rounds)}: {way.name}"
-            say(f"{mix.name}, {lap_name} {lap.texts_per_s:,.0f}/s")
+            turn = f"{mix.name}, round {i + 1} of {len(mix.rounds)}"
+            say(f"{turn}: {way.name} {lap.texts_per_s:,.0f}/s")
     return laps
 
 

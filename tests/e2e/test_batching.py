@@ -6,10 +6,10 @@ from functools import partial
 
 import numpy as np
 from e2e.calls import ids_inputs, infer, read_metric, start_all
+from emotion_client.protocol import MAX_ROWS
 from healthcheck import count_executions
 
 NUM_REQUESTS = 256
-MAX_ROWS = 64  # of a batch
 # Full batches that keep the model busy while the requests behind them arrive.
 NUM_AHEAD = 8
 

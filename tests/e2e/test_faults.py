@@ -13,7 +13,7 @@ from functools import partial
 
 import pytest
 from conftest import FREE_PORTS, copy_repository
-from e2e.calls import ids_inputs, infer, start_all, text_inputs
+from e2e.calls import ids_inputs, infer, start_all
 from e2e.serve_process import SERVE, are_gone, serve, traces
 from emotion_client import (
     DeadlineExceeded,
@@ -32,7 +32,7 @@ MAX_DEATH_S = 20
 
 
 class Load:
-    """Threads that call a server without retries until it is over, and note how each call ended."""
+    """Threads that send ids, without retries, until it is over, and note how each call ended."""
 
     def __init__(self, url, *, num_threads=16):
         self.url = url
@@ -52,11 +52,11 @@ class Load:
             assert not thread.is_alive(), "a call hangs"
 
     def _call(self):
-        inputs = text_inputs("tears on the window, rain on the road")
+        inputs = ids_inputs([[101, 102]])
         with InferenceServerClient(self.url) as triton:
             while not self.is_over.is_set():
                 try:
-                    self.answers.append(infer(triton, "emotion_text", inputs))
+                    self.answers.append(infer(triton, "emotion", inputs))
                 except InferenceServerException as error:
                     self.errors.append(translate(error.status(), error.message(), url=self.url))
                     time.sleep(0.01)

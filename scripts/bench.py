@@ -48,7 +48,6 @@ from numpy.typing import NDArray
 from printing import put
 from serving.triton_server import REPOSITORY
 from transformers import AutoConfig, AutoModelForSequenceClassification
-from transformers.utils import logging as transformers_logging
 
 CHECKPOINT = REPOSITORY / "emotion" / "1" / "checkpoint"
 DEFAULT, RANDOM = "default", ("bert-base", "distilbert")
@@ -61,7 +60,6 @@ def main(argv: list[str] | None = None) -> int:
     interruption = Interruption()
     interruption.install()
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler's own lines
-    transformers_logging.disable_progress_bar()
     try:
         run(args)
     except KeyboardInterrupt:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification
+from transformers.utils import logging as transformers_logging
 
 from emotion_engine.attention import (
     PACKED_ATTENTION,
@@ -66,6 +67,7 @@ def load_encoder(
     Raises:
         SettingsError: `wanted` cannot be had.
     """
+    transformers_logging.disable_progress_bar()  # nobody watches a server load
     model = AutoModelForSequenceClassification.from_pretrained(
         folder,
         local_files_only=True,

@@ -110,9 +110,7 @@ def load_engine(checkpoint: Checkpoint, *, settings: EngineSettings) -> Any:
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_LOOPS)
     import torch
     from emotion_engine.classifier import Classifier
-    from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()
     device = "cuda:0" if torch.cuda.is_available() else "cpu"
     classifier = Classifier.load(checkpoint, settings=settings, device=device)
     classifier.warm_up()

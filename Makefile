@@ -1,19 +1,20 @@
-# Everything a person or CI does here, a line or two each. `make help` lists it.
+# What people and CI do here, a line or two each. `make help` lists it.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 CHECKPOINT := model_repository/emotion/1/checkpoint
-# A source of torch beside PyPI, whose torch brings gigabytes of CUDA: for instance that of
+# Another source of torch than PyPI, whose torch brings gigabytes of CUDA: for instance the URL of
 # PyTorch's CPU wheels.
 PIP_INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+PEERS := $(patsubst benchmarks/peers/%/requirements.txt,.venv-peers/%/.installed,$(wildcard benchmarks/peers/*/requirements.txt))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prepare demo serve test test-long bench bench-client bench-path loadtest capacity compare check format clean
+.PHONY: help setup prepare demo serve test test-long bench bench-client bench-overhead loadtest capacity peers compare check format clean
 
 help:  ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-setup: $(INSTALLED)  ## make .venv with everything in it (TORCH_INDEX=<url>: another source for torch)
+setup: $(INSTALLED)  ## create .venv with everything in it (TORCH_INDEX=<url>: another source for torch)
 
 $(INSTALLED): pyproject.toml setup.py constraints.txt $(wildcard engine/native/*)
 	$(PYTHON) -m venv .venv
@@ -23,7 +24,7 @@ $(INSTALLED): pyproject.toml setup.py constraints.txt $(wildcard engine/native/*
 prepare: $(INSTALLED)  ## build the served checkpoint from the shipped adapter
 	$(BIN)/python scripts/prepare_model.py
 
-# Only where there is none: a checkpoint that somebody prepared stays.
+# Only if there is none: a prepared checkpoint stays.
 $(CHECKPOINT)/config.json: | $(INSTALLED)
 	$(BIN)/python scripts/prepare_model.py
 
@@ -34,19 +35,20 @@ serve: $(INSTALLED) $(CHECKPOINT)/config.json  ## serve on 127.0.0.1:8001 (gRPC)
 	$(BIN)/python scripts/serve.py
 
 test: $(INSTALLED) $(CHECKPOINT)/config.json  ## unit tests and end-to-end tests on a real Triton
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile tests/unit
+	$(BIN)/pytest tests/e2e
 
 test-long: $(INSTALLED) $(CHECKPOINT)/config.json  ## the long proofs that make test leaves out
 	$(BIN)/pytest -m long
 
-bench: $(INSTALLED) $(CHECKPOINT)/config.json  ## the engine by itself: rate, share of the machine's peak (DEVICE=cuda: on a GPU)
-	$(BIN)/python scripts/bench.py --device $(or $(DEVICE),cpu)
+bench: $(INSTALLED) $(CHECKPOINT)/config.json  ## the engine without Triton: rate, share of the machine's peak (DEVICE=cuda: on a GPU)
+	$(BIN)/python benchmarks/engine.py --device $(or $(DEVICE),cpu)
 
-bench-client: $(INSTALLED) $(CHECKPOINT)/config.json  ## texts a second of the client, against its targets
-	$(BIN)/python loadtest/client_rate.py
+bench-client: $(INSTALLED) $(CHECKPOINT)/config.json  ## texts per second of the client, against its targets
+	$(BIN)/python benchmarks/client.py
 
-bench-path: $(INSTALLED) $(CHECKPOINT)/config.json  ## what the way of a request costs beside the model, against its targets
-	$(BIN)/python loadtest/request_path.py
+bench-overhead: $(INSTALLED) $(CHECKPOINT)/config.json  ## request overhead: the time that client and Triton add to the model's own
+	$(BIN)/python benchmarks/overhead.py
 
 loadtest: $(INSTALLED) $(CHECKPOINT)/config.json  ## 30 s of load against loadtest/targets.toml: verdict, report
 	$(BIN)/python loadtest/run.py
@@ -54,14 +56,23 @@ loadtest: $(INSTALLED) $(CHECKPOINT)/config.json  ## 30 s of load against loadte
 capacity: $(INSTALLED) $(CHECKPOINT)/config.json  ## the highest rate that holds p99 under 500 ms, and its picture
 	$(BIN)/python loadtest/capacity.py
 
-compare: $(INSTALLED) $(CHECKPOINT)/config.json  ## rate, latency, CPU and memory beside LitServe, mosec, infinity, FastAPI
-	$(BIN)/python loadtest/compare.py $(if $(TORCH_INDEX),--torch-index $(TORCH_INDEX))
+peers: $(PEERS)  ## create the virtual environments of the servers to compare with (TORCH_INDEX as above)
 
-check: $(INSTALLED)  ## lint, format, types
+.venv-peers/%/.installed: benchmarks/peers/%/requirements.txt | $(INSTALLED)
+	$(BIN)/python -m venv --clear $(@D)
+	$(@D)/bin/pip install --disable-pip-version-check $(PIP_INDEX) -r $<
+	@touch $@
+
+# A server that cannot be installed does not stop the comparison, which says what is missing.
+compare: $(INSTALLED) $(CHECKPOINT)/config.json  ## rate, latency, CPU and memory, compared with LitServe, mosec, infinity, FastAPI
+	-$(MAKE) --keep-going peers
+	$(BIN)/python benchmarks/compare.py
+
+check: $(INSTALLED)  ## lint, formatting, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	$(BIN)/clang-format --dry-run --Werror engine/native/*
 
-format: $(INSTALLED)  ## mend what ruff and clang-format can mend
+format: $(INSTALLED)  ## fix what ruff and clang-format can fix
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; $(BIN)/clang-format -i engine/native/*
 
 clean:  ## remove the virtual environments, the prepared checkpoint and caches

@@ -1,7 +1,7 @@
-"""Builds the encoder in C++ (`engine/native`); pyproject.toml holds all else.
+"""Builds the encoder in C++ (`engine/native`); pyproject.toml has everything else.
 
-It is an ordinary shared library, which `emotion_engine.native` loads with ctypes. Where it cannot
-be built (no compiler, no x86-64) the installation goes on without it, and torch computes instead.
+It is a shared library that `emotion_engine.native` loads with ctypes. If it cannot be built (no
+compiler, or not x86-64), the installation succeeds without it, and torch computes instead.
 """
 
 import platform
@@ -10,9 +10,9 @@ from glob import glob
 
 from setuptools import Extension, setup
 
-# Nothing outside a processor's AVX-512 code is in the library, and nobody loads it without that.
+# The whole library needs AVX-512; emotion_engine.native checks the processor before using it.
 AVX512 = [f"-mavx512{part}" for part in ("f", "bw", "dq", "vl", "bf16")]
-# No contraction: a sum is rounded where the code says, the same in every build.
+# No contraction: rounding happens where the code says, in every build alike.
 FLAGS = ["-std=c++17", "-O3", "-fopenmp", "-ffp-contract=off", "-mfma", *AVX512]
 
 NATIVE = Extension(

@@ -14,24 +14,17 @@ import grpc.experimental.gevent
 
 grpc.experimental.gevent.init_gevent()
 
-import os
 import sys
 from argparse import ArgumentParser
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from locust.env import Environment
 
-# What reads examples is no installed package.
-sys.path.append(str(Path(__file__).resolve().parents[1] / "scripts"))
-
 from emotion_client import EmotionError
-from examples import DataError
-from text_mix import MixError
-from traffic.load_test import UNUSABLE, LoadTest, Shape, complain
-from traffic.options import add_options
-from traffic.texts import TextError
-from traffic.users import (
+from emotion_command.errors import Refusal
+from emotion_loadtest.locust_run import COMMAND, UNUSABLE, LoadTest
+from emotion_loadtest.options import add_options
+from emotion_loadtest.users import (
     BatchArrivals,
     BatchUser,
     RawTextArrivals,
@@ -60,29 +53,10 @@ def extend(parser: ArgumentParser) -> None:
 def prepare(environment: Environment, **_: Any) -> None:
     """Sets a process up; what cannot run ends here, with a sentence and exit code 2."""
     options = environment.parsed_options
-    test = LoadTest(environment)
     if not options.user_classes and not options.class_picker:
         environment.user_classes = [TextUser]
-    if test.is_worker:
-        return
-    if options.shape:
-        if not options.run_time:
-            stop("--shape needs --run-time")
-        environment.shape_class = Shape()
-        environment.shape_class.runner = environment.runner
     try:
-        Path(options.report).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        stop(f"--report {options.report}: {error.strerror}; name a folder that can be written")
-    if not os.access(options.report, os.W_OK):
-        stop(f"--report {options.report} cannot be written; name another folder")
-    try:
-        test.open()
-    except (EmotionError, DataError, MixError, TextError) as error:
-        stop(str(error))
-
-
-def stop(sentence: str) -> NoReturn:
-    """Ends the process for wrong usage."""
-    complain(sentence)
-    sys.exit(UNUSABLE)
+        LoadTest(environment).prepare()
+    except (EmotionError, Refusal) as error:
+        COMMAND.complain(str(error))
+        sys.exit(UNUSABLE)

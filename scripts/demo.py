@@ -4,54 +4,47 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from emotion_client import EmotionClient, EmotionError, Prediction
-from healthcheck import count_executions
-from serving.address import Address
-from serving.start_error import StartError
-from serving.triton_server import REPOSITORY, TritonServer
+from emotion_command.checkout import REPOSITORY
+from emotion_command.runner import Command
+from emotion_command.terminal import BLOCK, draw_bar
+from emotion_server.address import FREE_PORTS
+from emotion_server.counters import count_executions
+from emotion_server.triton_server import TritonServer
 from tritonclient.grpc import InferenceServerClient
 
+COMMAND = Command("demo", extra="serve")
 LYRICS = Path(__file__).with_name("demo_lyrics.txt")
 NUM_REQUESTS = 256
 NUM_AT_A_TIME = 64
 BAR_WIDTH = 20
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
-    parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as at Ctrl-C
-    server = TritonServer(
-        REPOSITORY, address=Address(http_port=0, grpc_port=0, metrics_port=0), report=say
-    )
-    try:
-        say("starting Triton on free ports of 127.0.0.1")
-        with server:
-            show(server.address.url)
-            say("stopping Triton")
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more is no news
-        say("stopped")
-    except StartError as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 2
-    except EmotionError as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 1
+    argparse.ArgumentParser(description=__doc__).parse_args(argv)
+    return COMMAND.run(lambda _: show(), failures=(EmotionError,))
+
+
+def show() -> int:
+    """Prints the emotion of each lyric, and how many requests share a batch.
+
+    Raises:
+        StartError: the server cannot start.
+        EmotionError: it does not answer.
+    """
+    COMMAND.say("starting Triton on free ports of 127.0.0.1")
+    with TritonServer(REPOSITORY, address=FREE_PORTS, report=COMMAND.say) as server:
+        show_songs(server.address.url)
+        COMMAND.say("stopping Triton")
     return 0
 
 
-def parse_args() -> argparse.Namespace:
-    """Parses the command line, which has nothing but --help."""
-    return argparse.ArgumentParser(description=__doc__).parse_args()
-
-
-def show(url: str) -> None:
+def show_songs(url: str) -> None:
     """Prints the emotion of each lyric, and how many requests share a batch."""
     songs = read_songs(LYRICS)
     with EmotionClient(url) as client:
@@ -71,9 +64,9 @@ def read_songs(path: Path) -> dict[str, str]:
 def format_row(title: str, prediction: Prediction) -> str:
     """Returns one line of the table: title, label, confidence, a bar."""
     label, confidence = prediction
-    bar = "█" * round(BAR_WIDTH * prediction.confidence)
+    bar = draw_bar(confidence, width=BAR_WIDTH, block=BLOCK)
     note = f"  truncated: {prediction.num_tokens} tokens" if prediction.truncated else ""
-    return f"  {title:<18} {label:<10} {confidence:.2f}  {bar:<{BAR_WIDTH}}{note}".rstrip()
+    return f"  {title:<18} {label:<10} {confidence:.2f}  {bar}{note}".rstrip()
 
 
 def measure_sharing(client: EmotionClient, *, texts: list[str]) -> str:
@@ -84,11 +77,6 @@ def measure_sharing(client: EmotionClient, *, texts: list[str]) -> str:
         list(pool.map(client.predict, requests))
         num_batches = count_executions(server, model="emotion") - before
     return f"{NUM_REQUESTS} requests, {NUM_AT_A_TIME} at a time, shared {num_batches} batches"
-
-
-def say(line: str) -> None:
-    """Prints one line of progress."""
-    print(f"demo: {line}", flush=True)
 
 
 if __name__ == "__main__":

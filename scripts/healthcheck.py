@@ -1,107 +1,64 @@
 #!/usr/bin/env python3
-"""Asks a running server for real answers and says whether it is healthy (exit code 0 or 1).
-
-Triton's own health endpoints still answer 200 after the process of a Python model died, so this
-asks emotion_info, and sends one text through emotion_text, which needs emotion_tokenizer and
-emotion.
-"""
+"""Asks a running server for real answers and says whether it is healthy (exit code 0 or 1)."""
 
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 
-import numpy as np
-from emotion_client.arguments import check_timeout, check_url
-from emotion_client.client import DEFAULT_URL, PROBE_TEXT
-from emotion_client.errors import EmotionError, translate
-from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
-from tritonclient.utils import InferenceServerException
+from emotion_client.arguments import MAX_TIMEOUT_S, check_url
+from emotion_client.client import DEFAULT_URL
+from emotion_client.errors import EmotionError
+from emotion_command.numbers import checked, number_above
+from emotion_command.runner import Command
+from emotion_server.probe import check
+from tritonclient.grpc import InferenceServerClient
 
+COMMAND = Command("healthcheck")
 DEFAULT_TIMEOUT_S = 5.0
-STATISTICS_TIMEOUT_S = 1.0
 
 
-def main() -> int:
-    """Runs the command; returns its exit code."""
-    args = parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as at Ctrl-C
-    try:
-        with InferenceServerClient(args.url) as server:
-            check(server, url=args.url, timeout_s=args.timeout)
-    except EmotionError as error:
-        print(f"healthcheck: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("healthcheck: stopped before there was an answer", file=sys.stderr)
-        return 1  # not the 0 of other commands, which here means healthy
-    print(f"healthcheck: {args.url} answers")
-    return 0
-
-
-def parse_args() -> argparse.Namespace:
-    """Parses the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command; returns its exit code: 0 only if the server answered."""
+    args = parse_args(argv)
+    return COMMAND.run(
+        lambda _: ask(args),
+        failures=(EmotionError,),
+        describe_stop=lambda: "stopped before the server answered",
+        stopped_code=1,  # other commands return 0, which here means healthy
     )
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Parses the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--url", type=parse_url, default=DEFAULT_URL, metavar="HOST:PORT", help="gRPC (%(default)s)"
+        "--url",
+        type=checked(check_url),
+        default=DEFAULT_URL,
+        metavar="HOST:PORT",
+        help="gRPC (%(default)s)",
     )
     parser.add_argument(
         "--timeout",
-        type=parse_timeout,
+        type=number_above(0, MAX_TIMEOUT_S),
         default=DEFAULT_TIMEOUT_S,
         metavar="SECONDS",
-        help="for each of the two questions (%(default)s)",
+        help="for each of the two calls (%(default)s)",
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def parse_url(text: str) -> str:
-    """Returns the text where it is an address."""
-    try:
-        return check_url(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def parse_timeout(text: str) -> float:
-    """Returns the seconds that the text says."""
-    try:
-        return check_timeout(float(text))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def check(server: InferenceServerClient, *, url: str, timeout_s: float) -> None:
-    """Asks every model of the deployment for a real answer.
-
-    Args:
-        server: a connection to the server.
-        url: its "host:port", for messages.
-        timeout_s: seconds to wait for each of the two answers.
+def ask(args: argparse.Namespace) -> int:
+    """Asks the server for real answers.
 
     Raises:
-        EmotionError: one of the models does not answer; the subclass says in which way.
+        EmotionError: it does not answer.
     """
-    text = InferInput("text", [1, 1], "BYTES")
-    text.set_data_from_numpy(np.array([[PROBE_TEXT.encode()]], dtype=object))
-    revision = [InferRequestedOutput("revision")]  # the tokenizer would be much to send each time
-    try:
-        server.infer("emotion_info", [], outputs=revision, client_timeout=timeout_s)
-        server.infer("emotion_text", [text], client_timeout=timeout_s)
-    except InferenceServerException as error:
-        raise translate(error.status(), error.message(), url=url) from error
-
-
-def count_executions(server: InferenceServerClient, *, model: str) -> int:
-    """Returns how many batches a model computed so far; -1 when Triton does not say."""
-    try:
-        statistics = server.get_inference_statistics(model, client_timeout=STATISTICS_TIMEOUT_S)
-    except InferenceServerException:
-        return -1
-    return int(statistics.model_stats[0].execution_count)
+    with InferenceServerClient(args.url) as server:
+        check(server, url=args.url, timeout_s=args.timeout)
+    COMMAND.say(f"{args.url} answers")
+    return 0
 
 
 if __name__ == "__main__":

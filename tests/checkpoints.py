@@ -1,7 +1,7 @@
-"""Small random checkpoints of every architecture that is served, and transformers' own answers.
+"""Small random checkpoints of each supported architecture, and transformers' own answers.
 
-Each is a source folder, as a user would give it to `scripts/prepare_model.py --model`: safetensors,
-config.json with label names, and a real tokenizer, trained here on a few lines of verse.
+Each is a source folder, as a user gives it to `scripts/prepare_model.py --model`: safetensors,
+config.json with label names, and a real tokenizer trained on a few lines of verse.
 """
 
 from __future__ import annotations
@@ -69,13 +69,13 @@ TEXTS = (
 def build_checkpoint(
     folder: Path, *, kind: str, problem_type: str | None = None, vocab_only: bool = False
 ) -> Path:
-    """Writes a small random classifier; the same one for the same arguments.
+    """Writes a small random classifier, always the same one for the same arguments.
 
     Args:
-        folder: where to write; made if missing.
+        folder: where to write; created if missing.
         kind: one of `KINDS`.
-        problem_type: goes into config.json; None leaves it out.
-        vocab_only: for WordPiece kinds: vocab.txt and no tokenizer.json, as in older checkpoints.
+        problem_type: for config.json; None leaves it out.
+        vocab_only: write vocab.txt instead of tokenizer.json, as in older WordPiece checkpoints.
 
     Returns:
         The folder.
@@ -99,19 +99,25 @@ def build_checkpoint(
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     if vocab_only:
-        _leave_vocab_alone(folder, tokenizer=tokenizer)
+        _keep_only_vocab(folder, tokenizer=tokenizer)
     return folder
+
+
+def edit_json(path: Path, **changes: Any) -> None:
+    """Sets keys of a JSON file; ... removes one."""
+    document = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps({k: v for k, v in document.items() if v is not ...}))
 
 
 def reference_probabilities(
     folder: Path, texts: Sequence[str], *, max_length: int = MAX_LENGTH
 ) -> NDArray[np.float32]:
-    """Returns what plain transformers answers, in fp32 on one padded batch.
+    """Returns the answers of plain transformers, in fp32 on one padded batch.
 
     Args:
         folder: a source folder or a prepared one.
         texts: any texts.
-        max_length: where they are cut.
+        max_length: tokens after which they are truncated.
 
     Returns:
         (num_texts, num_labels) float32.
@@ -127,7 +133,7 @@ def reference_probabilities(
 def reference_of_ids(
     folder: Path, input_ids: torch.Tensor, *, mask: torch.Tensor
 ) -> NDArray[np.float32]:
-    """Returns what plain transformers answers to ids, both (num_rows, longest) int64."""
+    """Returns the answers of plain transformers; ids and mask are (num_rows, longest) int64."""
     quiet_transformers()
     model = AutoModelForSequenceClassification.from_pretrained(
         folder, dtype=torch.float32, attn_implementation="sdpa"
@@ -140,7 +146,7 @@ def reference_of_ids(
 
 
 def quiet_transformers() -> None:
-    """Keeps progress bars and advice out of the tests' output."""
+    """Removes progress bars and warnings from the tests' output."""
     logging.set_verbosity_error()
     logging.disable_progress_bar()
 
@@ -166,7 +172,7 @@ def _train_wordpiece() -> Any:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    # WordPieceTrainer breaks ties by hash order, differently in every process; BPE's does not.
+    # WordPieceTrainer breaks ties by hash order, differently in each process; BpeTrainer does not.
     trainer = trainers.BpeTrainer(vocab_size=250, show_progress=False)
     tokenizer.train_from_iterator(VERSES, trainer)
     pieces = sorted(tokenizer.get_vocab(), key=tokenizer.token_to_id)
@@ -197,8 +203,7 @@ def _train_roberta() -> Any:
 def _train_modernbert() -> Any:
     tokenizer = _train_byte_level()
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>",
-        special_tokens=[("<s>", 0), ("</s>", 2)],
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
     names = {"cls": "<s>", "bos": "<s>", "sep": "</s>", "eos": "</s>"}
     names |= {name: f"<{name}>" for name in ("pad", "unk", "mask")}
@@ -210,7 +215,7 @@ def _train_modernbert() -> Any:
 def _train_xlm_roberta() -> Any:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    # UnigramTrainer's scores differ a little in every process; a merge's rank does not.
+    # UnigramTrainer's scores differ slightly in each process; the ranks of BpeTrainer do not.
     trainer = trainers.BpeTrainer(vocab_size=400, show_progress=False)
     tokenizer.train_from_iterator(VERSES, trainer)
     pieces = sorted(tokenizer.get_vocab(), key=tokenizer.token_to_id)
@@ -220,7 +225,7 @@ def _train_xlm_roberta() -> Any:
     return transformers.XLMRobertaTokenizer(vocab=[*vocab, ("<mask>", 0.0)])
 
 
-def _leave_vocab_alone(folder: Path, *, tokenizer: Any) -> None:
+def _keep_only_vocab(folder: Path, *, tokenizer: Any) -> None:
     (folder / "tokenizer.json").unlink()
     vocab = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
     (folder / "vocab.txt").write_text("".join(f"{token}\n" for token, _ in vocab), encoding="utf-8")

@@ -1,21 +1,21 @@
-"""Calls and runs of a load test, made by hand: a steady server, and what may be wrong with it."""
+"""Calls and runs of a load test, built by hand: those of a steady server, and changes to them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from server_load import ServerLoad
-from traffic.generator import GeneratorLoad
-from traffic.samples import Calls, Sample
-from verdict.figures import Poll
-from verdict.run import Run, conclude
-from verdict.search import Step
-from verdict.targets import Targets
+from emotion_loadtest.capacity import Step
+from emotion_loadtest.figures import Poll
+from emotion_loadtest.samples import Calls, Sample
+from emotion_loadtest.targets import Targets
+from emotion_loadtest.verdict import GeneratorLoad, Run, conclude
+from emotion_server.counters import ServerLoad
 
-# A moment of today, of which floats still tell a millionth of a second.
+# Of today, where floats are still precise to a millionth of a second.
 START_S = 1_700_000_000.0
 IDLE_GENERATOR = GeneratorLoad(cpu_share=0.25, num_processes=2)
+BUSY_GENERATOR = GeneratorLoad(cpu_share=0.99, num_processes=1)
 
 
 def build_samples(
@@ -27,7 +27,7 @@ def build_samples(
     num_texts: int = 1,
     failure: str = "",
 ) -> list[Sample]:
-    """Calls that are due at equal distances, from the run's start on, and that all go alike."""
+    """Calls that are due at equal distances from the run's start on, all with the same outcome."""
     return [
         Sample(START_S + i / per_s, late_s, latency_s, num_texts, failure)
         for i in range(num_seconds * per_s)
@@ -37,7 +37,7 @@ def build_samples(
 def build_polls(
     num_seconds: int = 8, *, rows_per_s: int = 16, rows_per_batch: int = 4
 ) -> list[Poll]:
-    """Looks at a server that was used before, every second; a request waits 50 ms."""
+    """Polls of a server that was used before, one a second; a request waits 50 ms."""
     return [
         Poll(
             START_S + i,

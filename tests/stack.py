@@ -1,4 +1,4 @@
-"""The files of the stack, as its tests read them: compose files, alert rules, dashboard."""
+"""Reads the files of the stack for its tests: compose files, alert rules, dashboard."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ DASHBOARD = DEPLOY / "grafana" / "dashboards" / "emotion.json"
 
 
 def find_tool(name: str) -> str:
-    """Returns the path of a program of Debian's package prometheus; CI must have it."""
+    """Returns the path of a program in Debian's package prometheus; CI must have it."""
     path = shutil.which(name)
     if path is None:
-        sentence = f"needs {name}; `apt install prometheus` brings it"
+        sentence = f"needs {name}; `apt install prometheus` installs it"
         if os.environ.get("CI"):
             pytest.fail(sentence)
         pytest.skip(sentence)
@@ -33,7 +33,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def read_rules() -> list[dict[str, Any]]:
-    """Returns the recording and alert rules, in their order."""
+    """Returns the recording and alert rules, in order."""
     groups = read_yaml(DEPLOY / "prometheus" / "alerts.yml")["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
@@ -43,13 +43,13 @@ def read_alerts() -> dict[str, dict[str, Any]]:
 
 
 def read_panels() -> list[dict[str, Any]]:
-    """Returns the panels that show something."""
+    """Returns the panels, without the titles of rows."""
     panels = json.loads(DASHBOARD.read_text())["panels"]
     return [panel for panel in panels if panel["type"] != "row"]
 
 
 def read_queries(*, window: str) -> dict[str, str]:
-    """Returns every query of the dashboard, with a window in the place of Grafana's variable."""
+    """Returns every query of the dashboard, with a window instead of Grafana's variable."""
     return {
         f"{panel['title']} {target['refId']}": target["expr"].replace("$__rate_interval", window)
         for panel in read_panels()

@@ -1,4 +1,4 @@
-"""A thin client of the Triton deployment: text in, `(label, confidence)` out.
+"""A client for the Triton server: text in, `(label, confidence)` out.
 
 Example:
     >>> from emotion_client import EmotionClient

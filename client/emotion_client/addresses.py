@@ -1,4 +1,4 @@
-"""From "host:port" to what gRPC connects to, without any I/O."""
+"""Addresses: from "host:port" to what gRPC connects to, without any I/O."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Address:
 
     Attributes:
         url: "host:port" as the caller wrote it.
-        target: what gRPC connects to, as "ipv4:10.0.0.3:8001".
-        authority: the name that the server's certificate must be for; None where the host is an
-            IP address, which then is that name itself.
+        target: what gRPC connects to, such as "ipv4:10.0.0.3:8001".
+        authority: the name that the server's certificate must match; None if the host is an IP
+            address, which must match itself.
     """
 
     url: str
@@ -35,7 +35,7 @@ def split_url(url: str) -> tuple[str, int]:
 
 
 def is_literal(url: str) -> bool:
-    """Returns whether the host is an IP address, which nobody needs to look up."""
+    """Returns whether the host is an IP address, which needs no look-up."""
     try:
         ip_address(split_url(url)[0])
     except ValueError:
@@ -44,7 +44,7 @@ def is_literal(url: str) -> bool:
 
 
 def list_addresses(url: str, *, ips: Iterable[str]) -> list[Address]:
-    """Returns the addresses of a server whose host has these IP addresses, each once."""
+    """Returns the addresses of a host with these IP addresses, without duplicates."""
     host, port = split_url(url)
     authority = None if is_literal(url) else host
     return [Address(url, _target(ip, port), authority) for ip in dict.fromkeys(ips)]

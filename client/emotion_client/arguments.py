@@ -1,4 +1,4 @@
-"""What a caller may pass, checked before anything is sent."""
+"""Checks of the caller's arguments, made before anything is sent."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from emotion_client.errors import InvalidInput
 MAX_TEXT_BYTES = 1 << 20
 MAX_TIMEOUT_S = 86400.0
 URL = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:/\s\[\]]+):(\d{1,5})")
-# Of gRPC metadata: https://grpc.io/docs/guides/metadata
+# Rules of gRPC metadata: https://grpc.io/docs/guides/metadata
 HEADER_NAME = re.compile(r"[0-9a-z_.-]+")
 HEADER_VALUE = re.compile(r"[\x20-\x7e]*")
 
 
 def check_text(text: object, *, name: str = "text") -> None:
-    """Refuses what cannot be a text.
+    """Checks that a text can be sent.
 
     Args:
         text: what was passed.
-        name: how the message calls it, as "text 3".
+        name: what the error message calls it, such as "text 3".
 
     Raises:
-        InvalidInput: naming the type, the code point or the size, never the text.
+        InvalidInput: it cannot. The message has the type, code point or size, never the text.
     """
     if not isinstance(text, str):
-        raise InvalidInput(f"{name} has the type {type(text).__name__}; it must be str")
+        raise InvalidInput(f"{name} has type {type(text).__name__}; it must be str")
     try:
         size_bytes, surrogate_at = len(text.encode()), None
-    except UnicodeEncodeError as error:  # which holds the text: no error of ours may refer to it
+    except UnicodeEncodeError as error:  # holds the text, so no error may chain to it
         size_bytes, surrogate_at = 0, error.start
     if surrogate_at is not None:
         raise InvalidInput(
@@ -42,19 +42,17 @@ def check_text(text: object, *, name: str = "text") -> None:
 
 
 def check_texts(texts: object) -> None:
-    """Refuses what is no iterable of texts; a string is one of characters, which nobody means.
+    """Checks for an iterable of texts. A string is refused: it would be read as characters.
 
     Raises:
-        InvalidInput: naming the type.
+        InvalidInput: it is something else. The message has the type.
     """
     if isinstance(texts, str | bytes) or not isinstance(texts, Iterable | AsyncIterable):
-        raise InvalidInput(
-            f"texts has the type {type(texts).__name__}; it must be an iterable of str"
-        )
+        raise InvalidInput(f"texts has type {type(texts).__name__}; it must be an iterable of str")
 
 
 def check_on_error(on_error: str) -> bool:
-    """Returns whether errors are returned in their place, rather than raised.
+    """Returns whether errors are yielded in place of results instead of raised.
 
     Raises:
         ValueError: it is neither "raise" nor "return".
@@ -65,7 +63,7 @@ def check_on_error(on_error: str) -> bool:
 
 
 def check_url(url: str) -> str:
-    """Returns the address where it is one.
+    """Returns a valid address.
 
     Raises:
         ValueError: it is not "host:port".
@@ -77,22 +75,22 @@ def check_url(url: str) -> str:
 
 
 def check_urls(url: str | Sequence[str]) -> tuple[str, ...]:
-    """Returns the addresses of one or several replicas, each once.
+    """Returns the addresses of one or several replicas, without duplicates.
 
     Raises:
-        ValueError: one is not "host:port", or there is none.
+        ValueError: one is not "host:port", or the list is empty.
     """
     urls = (url,) if isinstance(url, str) or not isinstance(url, Sequence) else tuple(url)
     if not urls:
-        raise ValueError("url is an empty list; give the host:port of one server or more")
+        raise ValueError("url is an empty list; give the host:port of at least one server")
     return tuple(dict.fromkeys(check_url(each) for each in urls))
 
 
 def check_timeout(timeout_s: float) -> float:
-    """Returns the timeout where a call can have it.
+    """Returns a valid timeout.
 
     Raises:
-        ValueError: it is not a number of seconds above 0 and up to a day.
+        ValueError: it is not a number of seconds above 0 and at most a day.
     """
     is_number = isinstance(timeout_s, int | float) and math.isfinite(timeout_s)
     if not is_number or not 0 < timeout_s <= MAX_TIMEOUT_S:
@@ -106,7 +104,7 @@ def check_headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], .
     """Returns headers as gRPC sends them: names in lower case.
 
     Raises:
-        ValueError: a name or value is none of gRPC's; a value, which may be secret, is not shown.
+        ValueError: gRPC cannot send a name or value. Values may be secret and are not shown.
     """
     pairs = tuple((name.lower(), value) for name, value in (headers or {}).items())
     for name, value in pairs:

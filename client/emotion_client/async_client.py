@@ -1,4 +1,4 @@
-"""The client whose calls are awaited. `client` is the same, blocking."""
+"""The asynchronous client. `client` has the same methods, blocking."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ T = TypeVar("T")
 
 
 class AsyncEmotionClient:
-    """Asks Triton servers for the emotion of texts, over gRPC, without blocking the event loop.
+    """Classifies the emotion of texts on Triton servers over gRPC, without blocking the event loop.
 
-    As `EmotionClient`, whose methods say more. Cancelling a call cancels it on the server too. For
-    use from one event loop at a time; in another loop it connects anew.
+    `EmotionClient` documents the methods in full. Cancelling a call also cancels it on the server.
+    Use it from one event loop at a time; in another loop it connects again.
 
     Args:
-        url: "host:port" of the server's gRPC port, or a list of them. A host that has several
-            addresses, and a list, mean replicas: calls go to them in turn, and not to one that
-            fails for as long as it does.
-        timeout_s: seconds that one call may take in all, above 0 and at most a day.
+        url: "host:port" of the server's gRPC port, or a list of them. The entries of a list, and
+            the addresses of a host that has several, are replicas: calls go to them in turn,
+            except to those that fail.
+        timeout_s: seconds that one call may take, with retries; above 0 and at most a day.
         tls: certificates for an encrypted connection; None for a plain one.
-        headers: sent with every call, as a proxy or Triton's restricted protocols ask for.
+        headers: sent with every call, for a proxy or Triton's restricted protocols.
 
     Raises:
-        ValueError: `url` is no "host:port", `timeout_s` is out of range, or a header is none.
+        ValueError: `url` is not "host:port", `timeout_s` is out of range, or a header is invalid.
 
     Example:
         >>> import asyncio
@@ -78,16 +78,16 @@ class AsyncEmotionClient:
 
     @property
     def url(self) -> str:
-        """The address, or the addresses with commas between them."""
+        """The address, or all addresses separated by commas."""
         return ",".join(self.urls)
 
     @property
     def info(self) -> ServerInfo | None:
-        """What a server told last of its checkpoint; None before the first call."""
+        """What a server said last about its checkpoint; None before the first call."""
         return self._pool.info if self._pool is not None else None
 
     async def connect(self) -> ServerInfo:
-        """Asks a server what it serves, unless that is known; as `EmotionClient.connect`."""
+        """Asks a server what it serves, unless that is known, like `EmotionClient.connect`."""
         pool = self._open()
         await self._run(
             ask(pool, nothing_job(), deadline=Deadline.after(self.timeout_s)), pool=pool
@@ -96,16 +96,16 @@ class AsyncEmotionClient:
         return pool.info
 
     async def is_ready(self) -> bool:
-        """Returns whether a server gives a real answer now, without trying twice."""
+        """Returns whether a server gives a real answer now, without retries."""
         pool = self._open()
         flow = probe(pool, text_job(PROBE_TEXT), deadline=Deadline.after(self.timeout_s))
         return await self._run(flow, pool=pool)
 
     async def predict(self, text: str) -> Prediction:
-        """Returns the emotion of one text; as `EmotionClient.predict`.
+        """Returns the emotion of one text, like `EmotionClient.predict`.
 
         Raises:
-            EmotionError: as there.
+            EmotionError: as documented there.
 
         Example:
             >>> import asyncio
@@ -135,7 +135,7 @@ class AsyncEmotionClient:
         *,
         on_error: Literal["raise", "return"] = "raise",
     ) -> AsyncIterator[Prediction | EmotionError]:
-        """Yields the emotion of each text, in order; as `EmotionClient.predict_many`.
+        """Yields the emotion of each text in order, like `EmotionClient.predict_many`.
 
         Args:
             texts: any iterable of texts, asynchronous or not.
@@ -143,7 +143,7 @@ class AsyncEmotionClient:
 
         Raises:
             ValueError: `on_error` is something else.
-            EmotionError: as there.
+            EmotionError: as documented there.
 
         Example:
             >>> import asyncio
@@ -160,11 +160,11 @@ class AsyncEmotionClient:
     async def predict_song(
         self, lyrics: str, *, by: Literal["auto", "stanzas", "windows"] = "auto"
     ) -> SongPrediction:
-        r"""Returns the emotion of a whole song and its parts; as `EmotionClient.predict_song`.
+        r"""Returns the emotion of a whole song and its parts, like `EmotionClient.predict_song`.
 
         Raises:
             ValueError: `by` is something else.
-            EmotionError: as there.
+            EmotionError: as documented there.
 
         Example:
             >>> import asyncio
@@ -179,7 +179,7 @@ class AsyncEmotionClient:
         return await self._ask(song_job(lyrics, by=by))
 
     async def close(self) -> None:
-        """Closes the connections, which ends calls under way; a later call opens them again."""
+        """Closes the connections, which ends calls in flight; a later call opens them again."""
         pool, self._pool = self._pool, None
         if pool is None or self._home != _here():
             return
@@ -250,9 +250,7 @@ class AsyncEmotionClient:
 
     def _open(self) -> Pool:
         here = _here()
-        if (
-            self._home != here
-        ):  # another loop, or forked: what the parent holds is not ours to touch
+        if self._home != here:  # another loop, or forked: leave the parent's connections alone
             if self._home is not None and self._home[0] != here[0] and self._pool is not None:
                 self._abandoned.append(self._pool)
             self._home, self._pool = here, None
@@ -297,7 +295,7 @@ class AsyncEmotionClient:
             raise translate(error.code().name, error.details(), url=url) from error
         except (grpc.aio.UsageError, asyncio.CancelledError):
             task = asyncio.current_task()
-            if task is None or not task.cancelling():  # then a closed channel says so
+            if task is None or not task.cancelling():  # the channel was closed
                 pool.check_open()
             raise
 
@@ -328,7 +326,7 @@ async def _fill(window: Window, texts: AsyncIterator[object], *, is_returned: bo
             pass
     except StopAsyncIteration:
         window.end()
-    except Exception as error:  # the caller's own; it comes after the results before it
+    except Exception as error:  # the caller's; raised after the results before it
         window.end(failure=error)
 
 

@@ -1,4 +1,4 @@
-"""Many texts, a window at a time: collected, grouped by length, and put back in order. No I/O."""
+"""Many texts, window by window: collected, grouped by length, put back in order. No I/O."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from emotion_client.jobs import texts_job
 from emotion_client.prediction import Prediction
 from emotion_client.protocol import ServerInfo
 
-# Texts that are read ahead of the results: few at first, whose results are not waited for, then
-# enough to find others of like length. Two windows are under way at a time.
+# Texts read ahead of the results: few at first, so that results come soon, then enough to find
+# texts of similar length. Two windows are in flight at a time.
 FIRST_WINDOW, MAX_WINDOW = 64, 512
-# A tokenized character takes some 80 bytes until it is sent.
+# A tokenized character takes about 80 bytes until it is sent.
 MAX_WINDOW_CHARS = 1 << 18
-# Rows of a request: half a batch of the server, so that two callers can share one.
+# Rows per request: half of a server batch, so that two callers can share one.
 ROWS_PER_REQUEST = 32
-# Requests of one `predict_many` that are under way at a time.
+# Requests of one `predict_many` in flight at a time.
 MAX_IN_FLIGHT = 4
 
 
 @dataclass
 class Window:
-    """Texts that follow each other.
+    """Consecutive texts.
 
     Args:
-        first: position of the first one among all texts.
+        first: position of the first text among all texts.
 
     Attributes:
-        size: most texts that it takes.
-        results: a result for each text, or its error; None where there is none yet.
-        texts: the texts; "" in the place of what is none.
+        size: the maximum number of texts.
+        results: the prediction or error of each text; None until there is one.
+        texts: the texts; "" in place of an invalid one.
         num_chars: of all texts.
-        failure: what the caller's iterable raised behind these texts.
+        failure: what the caller's iterable raised after these texts.
         is_last: whether no text follows.
     """
 
@@ -49,18 +49,18 @@ class Window:
 
     @classmethod
     def after(cls, previous: Window | None) -> Window:
-        """Returns the empty window that follows, twice as large up to a limit."""
+        """Returns the next window, empty and twice as large up to a limit."""
         if previous is None:
             return cls(first=0, size=FIRST_WINDOW)
         size = min(MAX_WINDOW, 2 * previous.size)
         return cls(first=previous.first + len(previous.texts), size=size)
 
     def add(self, text: object, *, is_returned: bool) -> bool:
-        """Takes one text; returns whether there is room for another.
+        """Adds one text; returns whether there is room for another.
 
         Args:
-            text: any object; what is no text gets its error.
-            is_returned: whether errors are results; otherwise the first one is the end.
+            text: any object; an invalid one gets its error.
+            is_returned: whether errors are yielded as results; if not, the first one ends it.
         """
         try:
             check_text(text, name=f"text {self.first + len(self.texts)}")
@@ -77,29 +77,29 @@ class Window:
         return not self.is_last and not is_full
 
     def fill(self, texts: Iterator[object], *, is_returned: bool) -> None:
-        """Takes texts until there is no room, or no further text; `is_returned` as for `add`."""
+        """Adds texts until it is full or there are no more; `is_returned` as in `add`."""
         try:
             while self.add(next(texts), is_returned=is_returned):
                 pass
         except StopIteration:
             self.end()
-        except Exception as error:  # the caller's own; it comes after the results before it
+        except Exception as error:  # the caller's; raised after the results before it
             self.end(failure=error)
 
     def end(self, *, failure: BaseException | None = None) -> None:
-        """Says that no text follows, perhaps because the caller's iterable raised something."""
+        """Marks that no text follows; `failure` is what the caller's iterable raised."""
         self.is_last, self.failure = True, failure
 
     def is_open(self) -> bool:
-        """Returns whether a text has no result yet."""
+        """Returns whether any text has no result yet."""
         return None in self.results
 
     def fail(self, error: EmotionError) -> None:
-        """Gives one error to all texts that have no result yet."""
+        """Sets the error as the result of every text that has none yet."""
         self.results = [error if result is None else result for result in self.results]
 
     def read(self, *, is_returned: bool) -> Iterator[Prediction | EmotionError]:
-        """Yields the results in order, and raises the first error unless errors are results."""
+        """Yields the results in order; raises the first error unless errors are results."""
         for result in self.results:
             assert result is not None, "all groups are settled"
             if isinstance(result, EmotionError) and not is_returned:
@@ -114,9 +114,9 @@ class Group:
     """Texts of a window that share a request.
 
     Attributes:
-        window: where they are from.
-        positions: their places in it.
-        job: to classify them.
+        window: the window.
+        positions: indexes of the texts in it.
+        job: classifies them.
     """
 
     window: Window
@@ -124,14 +124,14 @@ class Group:
     job: Job[list[Prediction]]
 
     def settle(self, outcome: list[Prediction] | EmotionError) -> None:
-        """Puts the predictions, or the error that all of them share, in their places."""
+        """Stores the predictions, or the error that all these texts share, in the window."""
         for i, position in enumerate(self.positions):
             one = outcome if isinstance(outcome, EmotionError) else outcome[i]
             self.window.results[position] = one
 
 
 def group(window: Window, *, info: ServerInfo) -> list[Group]:
-    """Tokenizes the texts of a window and puts those of like length together."""
+    """Tokenizes the texts of a window and groups those of similar length."""
     positions = [i for i, result in enumerate(window.results) if result is None]
     encodings = info.tokenizer.encode([window.texts[i] for i in positions])
     found = dict(zip(positions, encodings, strict=True))

@@ -1,8 +1,7 @@
 """One call of a client, from the first attempt to its result, without any I/O.
 
-`ask` is a generator that yields what is to be done (a `Command`) and is sent what came of it, or
-has the error thrown into it. Both clients run the same generators; only the way in which they
-perform a command differs.
+`ask` is a generator. It yields a `Command` and is sent the result, or the error is thrown into it.
+Both clients run the same generators; they differ only in how they perform a command.
 """
 
 from __future__ import annotations
@@ -38,21 +37,21 @@ from emotion_client.protocol import (
 from emotion_client.tokenizer import Encoding
 
 T = TypeVar("T")
-# Before any server answered, a wrong address is more likely than a restart: give up soon.
+# Until a server has answered, a wrong address is more likely than a restart: give up soon.
 MAX_FIRST_ATTEMPTS = 3
-ASK_FOR_ADDRESS = "nothing answered there yet: is it the gRPC port of a running Triton?"
-# A server among several that does not say within this time what it serves is left to itself.
+ASK_FOR_ADDRESS = "no server has answered yet; is it the gRPC port of a running Triton?"
+# With several servers, one that does not say what it serves within this time is skipped.
 CONTACT_TIMEOUT_S = 2.0
-# While servers are known, a name server that hangs is not to be waited for.
+# While servers are known, do not wait long for a name server that hangs.
 LOOKUP_TIMEOUT_S, LOOKUP_AGAIN_TIMEOUT_S = 5.0, 0.5
 MAX_POLL_S = 0.1
-# Longer texts take milliseconds to tokenize, which an event loop has no time for.
+# Longer texts take milliseconds to tokenize, which would block an event loop.
 MAX_CHARS_INLINE = 8192
 
 
 @dataclass(frozen=True)
 class Infer:
-    """Send a request to a server; the result is its ModelInferResponse."""
+    """Send a request to a server. The result is its ModelInferResponse."""
 
     replica: Replica
     request: Any
@@ -61,14 +60,14 @@ class Infer:
 
 @dataclass(frozen=True)
 class Pause:
-    """Wait; there is no result."""
+    """Wait. There is no result."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class LookUp:
-    """Look up a host; the result is a list of IP addresses, OSError if there is none."""
+    """Resolve a host. The result is a list of IP addresses; OSError if there are none."""
 
     url: str
     timeout_s: float
@@ -76,9 +75,9 @@ class LookUp:
 
 @dataclass(frozen=True)
 class Compute:
-    """Run a function that takes longer than a moment; the result is what it returns.
+    """Run a function that takes milliseconds or more. The result is what it returns.
 
-    Where that is awaited, TimeoutError when the time is over.
+    An awaiting client raises TimeoutError after `timeout_s`.
     """
 
     function: Callable[[], Any]
@@ -91,10 +90,10 @@ Flow = Generator[Command, Any, T]
 
 @dataclass(frozen=True)
 class Deadline:
-    """When a call must be over.
+    """When a call must end.
 
     Attributes:
-        timeout_s: seconds that it may take in all.
+        timeout_s: seconds that the whole call may take.
         at: its end, in seconds of `monotonic`.
     """
 
@@ -103,15 +102,15 @@ class Deadline:
 
     @classmethod
     def after(cls, timeout_s: float) -> Deadline:
-        """Returns the deadline of a call that begins now."""
+        """Returns the deadline of a call that starts now."""
         return cls(timeout_s, monotonic() + timeout_s)
 
     def remaining(self) -> float:
-        """Returns the seconds that are left; below 0 when it is over."""
+        """Returns the seconds left; negative after the deadline."""
         return self.at - monotonic()
 
     def error(self, url: object) -> DeadlineExceeded:
-        """Returns what to raise when it is over."""
+        """Returns the error to raise after the deadline."""
         return DeadlineExceeded(f"{url}: no answer within {self.timeout_s} s")
 
 
@@ -120,8 +119,8 @@ class Work(Generic[T]):
     """What one call sends, tokenized for one checkpoint.
 
     Attributes:
-        encodings: a row each; they go to one server, at most 64 a request.
-        finish: makes the result of their predictions.
+        encodings: one per row; all go to one server, at most 64 per request.
+        finish: builds the result from their predictions.
     """
 
     encodings: list[Encoding]
@@ -133,8 +132,8 @@ class Job(Generic[T]):
     """What a caller wants, before it is known which checkpoint answers.
 
     Attributes:
-        prepare: tokenizes it; called again for each other checkpoint.
-        num_chars: how much there is to tokenize.
+        prepare: tokenizes it for a checkpoint; called again if another one answers.
+        num_chars: characters to tokenize.
     """
 
     prepare: Callable[[ServerInfo], Work[T]]
@@ -142,13 +141,13 @@ class Job(Generic[T]):
 
 
 def ask(pool: Pool, job: Job[T], *, deadline: Deadline) -> Flow[T]:
-    """Asks one server after the other until one answers.
+    """Asks one server after another until one answers.
 
-    Only what is safe is tried again: a connection that was refused or lost, a server that starts,
-    stops, is broken or hangs while another one is ready. Classifying twice does no harm.
+    Retried are refused and lost connections, and servers that are starting, stopping, broken, or
+    hanging while another one is ready. Classifying a text twice does no harm.
 
     Raises:
-        EmotionError: as `EmotionClient.predict` says.
+        EmotionError: as documented in `EmotionClient.predict`.
     """
     num_attempts = 0
     while True:
@@ -164,14 +163,14 @@ def ask(pool: Pool, job: Job[T], *, deadline: Deadline) -> Flow[T]:
             is_first = pool.info is None
             if is_first and num_attempts >= MAX_FIRST_ATTEMPTS * len(pool.replicas):
                 raise Unavailable(f"{error}; {ASK_FOR_ADDRESS}") from error
-            # A trial is rare as it is: each server's own delay sees to that.
+            # Trials need no budget: each server's own delay keeps them rare.
             is_free = turn.is_trial and pool.has_other(turn.replica)
             if not is_free and not pool.take_retry():
                 raise
 
 
 def probe(pool: Pool, job: Job[Any], *, deadline: Deadline) -> Flow[bool]:
-    """Asks every server once, put aside or not; returns whether one gives a real answer in time."""
+    """Asks every server once, also those put aside; returns whether one answers in time."""
     try:
         yield from _look_up_names(pool, deadline=deadline)
     except Unavailable:
@@ -206,7 +205,7 @@ def _take(pool: Pool, *, deadline: Deadline) -> Flow[Turn]:
         choice = pool.take()
         if isinstance(choice, Turn):
             return choice
-        pause_s = max(choice, poll_s)  # many calls may wait here for one trial
+        pause_s = max(choice, poll_s)  # many calls may be waiting for one trial
         poll_s = min(MAX_POLL_S, 2 * poll_s)
         if pause_s >= deadline.remaining():
             raise pool.last_failure() or deadline.error(", ".join(pool.urls))
@@ -226,18 +225,18 @@ def _look_up_names(pool: Pool, *, deadline: Deadline) -> Flow[None]:
                 ips = yield LookUp(names[0], timeout_s)
                 addresses = list_addresses(names[0], ips=ips)
             except OSError as error:
-                failure = Unavailable(f"{names[0]}: its host is not found: {error}")
+                failure = Unavailable(f"{names[0]}: cannot resolve the host: {error}")
                 failure.__cause__ = error
             pool.set_addresses(addresses, url=names.pop(0))
     finally:
-        for url in names:  # this call was ended; the next one looks them up
+        for url in names:  # this call was cancelled; the next one resolves them
             pool.set_addresses(None, url=url)
     if failure is not None and not pool.replicas:
         raise failure
 
 
 def _attempt(pool: Pool, turn: Turn, *, job: Job[T], deadline: Deadline) -> Flow[T]:
-    """Asks one server, which has half of the time where another one could use the rest."""
+    """Asks one server, within half of the time left if another one could use the rest."""
     replica, share = turn.replica, deadline
     if pool.has_other(replica):
         share = Deadline.after(deadline.remaining() / 2)
@@ -250,11 +249,11 @@ def _attempt(pool: Pool, turn: Turn, *, job: Job[T], deadline: Deadline) -> Flow
     except DeadlineExceeded as error:
         if deadline.remaining() <= 0:
             raise deadline.error(replica.address) from error
-        if len(pool.replicas) == 1:  # it is the server, or a proxy, that has no more patience
+        if len(pool.replicas) == 1:  # the server or a proxy timed out first
             raise
-        raise Unavailable(f"{replica.address}: no answer while others answer") from error
+        raise Unavailable(f"{replica.address}: no answer in its share of the time") from error
     except (Overloaded, ServerError, InvalidInput):
-        pool.set_ready(replica)  # what answers is there
+        pool.set_ready(replica)  # it answered
         raise
     finally:
         if turn.is_trial:
@@ -262,7 +261,7 @@ def _attempt(pool: Pool, turn: Turn, *, job: Job[T], deadline: Deadline) -> Flow
 
 
 def _contact(pool: Pool, replica: Replica, *, deadline: Deadline) -> Flow[None]:
-    """Asks a server what it serves; a tokenizer that is known already is not sent again."""
+    """Asks a server what it serves; a known tokenizer is not transferred again."""
     url, info = str(replica.address), None
     if len(pool.replicas) > 1:
         deadline = Deadline.after(min(CONTACT_TIMEOUT_S, deadline.remaining()))
@@ -277,13 +276,13 @@ def _contact(pool: Pool, replica: Replica, *, deadline: Deadline) -> Flow[None]:
             info = yield from _compute(
                 partial(parse_info, response, url=url), replica=replica, deadline=deadline
             )
-    except InvalidInput as error:  # it refuses what every server of ours takes
+    except InvalidInput as error:  # every Triton with our models accepts this request
         raise WrongServer(str(error)) from error
     pool.set_info(replica, info)
 
 
 def _send(pool: Pool, turn: Turn, *, job: Job[T], deadline: Deadline) -> Flow[T]:
-    """Sends a job; where the server changed its checkpoint, once more for the new one."""
+    """Sends a job; once more if the server has changed its checkpoint."""
     info = turn.replica.info
     assert info is not None, "it was contacted"
     try:
@@ -294,7 +293,7 @@ def _send(pool: Pool, turn: Turn, *, job: Job[T], deadline: Deadline) -> Flow[T]
 
 
 def _renew(pool: Pool, turn: Turn, *, stale: ServerInfo, deadline: Deadline) -> Flow[ServerInfo]:
-    """Returns what the server serves instead of `stale`, which one of all its callers asks for."""
+    """Returns what the server serves instead of `stale`; one of all callers asks for it."""
     replica = turn.replica
     while not turn.is_trial and not pool.begin_trial(replica):
         if deadline.remaining() <= POLL_S:

@@ -1,4 +1,4 @@
-"""How a connection to a server is made: options, TLS and headers, for either client."""
+"""Connections to a server: options, TLS and headers, for both clients."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from emotion_client.errors import Unavailable
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
 Headers = tuple[tuple[str, str], ...]
 _OPTIONS: tuple[tuple[str, Any], ...] = (
-    # A tokenizer of 250,000 words has 17 MB; gRPC's default limit is 4 MB.
+    # A tokenizer with 250,000 words takes 17 MB; gRPC's default limit is 4 MB.
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
-    # Triton's server ends connections that ping more often than every 300 s.
+    # Triton closes connections that ping more often than every 300 s.
     ("grpc.keepalive_time_ms", 330_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
-    # Connections of a client are its own: after a fork, those of the parent are of no use.
+    # Clients do not share connections: after a fork, those of the parent are unusable.
     ("grpc.use_local_subchannel_pool", 1),
-    # A server that comes back is found within a second; gRPC's default goes up to two minutes.
+    # Finds a restarted server within a second; gRPC's default goes up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 5_000),  # which is the time to connect
+    ("grpc.min_reconnect_backoff_ms", 5_000),  # also the timeout for connecting
     ("grpc.max_reconnect_backoff_ms", 1_000),
-    # Retries are the pool's, and settings come from the caller, not from the environment.
+    # The pool does the retries, and the environment must not change the settings.
     ("grpc.enable_retries", 0),
     ("grpc.enable_http_proxy", 0),
 )
@@ -41,12 +41,12 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
 
 @dataclass(frozen=True)
 class TLS:
-    """Files for an encrypted connection, in PEM. They are read at each new connection.
+    """PEM files for an encrypted connection. They are read at each new connection.
 
     Args:
-        root_certificates: whom to trust; None takes gRPC's own list of public authorities.
-        private_key: of this client, where the server asks for a certificate (mTLS).
-        certificate_chain: of this client, belonging to `private_key`.
+        root_certificates: authorities to trust; None means gRPC's list of public ones.
+        private_key: key of this client, if the server asks for a certificate (mTLS).
+        certificate_chain: certificate of this client, for `private_key`.
 
     Raises:
         ValueError: only one of key and certificate is given.
@@ -79,7 +79,7 @@ class TLS:
 class Connection:
     """A channel to one server.
 
-    gRPC's awaited channels live in the process that made the first one: in a child they abort it.
+    gRPC's awaited channels work only in the process that made the first one; they abort a child.
 
     Args:
         address: of the server.
@@ -88,7 +88,7 @@ class Connection:
 
     Raises:
         OSError: a file of `tls` cannot be read.
-        Unavailable: an awaited channel is wanted in the child of a process that had one.
+        Unavailable: `grpc.aio` in the child of a process that has already used it.
     """
 
     _awaiting_process: ClassVar[int | None] = None
@@ -120,7 +120,7 @@ class Connection:
 
 
 def add_trace_context(headers: Headers) -> Headers:
-    """Returns the headers with the caller's trace context, where OpenTelemetry has one."""
+    """Returns the headers with the caller's OpenTelemetry trace context, if there is one."""
     if "opentelemetry.trace" not in sys.modules:
         return headers
     from opentelemetry.propagate import inject

@@ -1,4 +1,4 @@
-"""The client whose calls block. `async_client` is the same, awaited."""
+"""The blocking client. `async_client` has the same methods, awaited."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ PROBE_TEXT = "la la la"
 
 
 class EmotionClient:
-    """Asks Triton servers for the emotion of texts, over gRPC.
+    """Classifies the emotion of texts on Triton servers over gRPC.
 
-    Tokenizer and labels come from the servers, at the first call. Safe to use from many threads,
-    and in processes that are forked while no other thread is in a call.
+    The tokenizer and the labels come from the servers, with the first call. Thread-safe; also safe
+    in processes that are forked while no other thread is in a call.
 
     Args:
-        url: "host:port" of the server's gRPC port, or a list of them. A host that has several
-            addresses, and a list, mean replicas: calls go to them in turn, and not to one that
-            fails for as long as it does.
-        timeout_s: seconds that one call may take in all, above 0 and at most a day.
+        url: "host:port" of the server's gRPC port, or a list of them. The entries of a list, and
+            the addresses of a host that has several, are replicas: calls go to them in turn,
+            except to those that fail.
+        timeout_s: seconds that one call may take, with retries; above 0 and at most a day.
         tls: certificates for an encrypted connection; None for a plain one.
-        headers: sent with every call, as a proxy or Triton's restricted protocols ask for.
+        headers: sent with every call, for a proxy or Triton's restricted protocols.
 
     Raises:
-        ValueError: `url` is no "host:port", `timeout_s` is out of range, or a header is none.
+        ValueError: `url` is not "host:port", `timeout_s` is out of range, or a header is invalid.
 
     Example:
         >>> with EmotionClient("127.0.0.1:8001") as client:
@@ -82,12 +82,12 @@ class EmotionClient:
 
     @property
     def url(self) -> str:
-        """The address, or the addresses with commas between them."""
+        """The address, or all addresses separated by commas."""
         return ",".join(self.urls)
 
     @property
     def info(self) -> ServerInfo | None:
-        """What a server told last of its checkpoint; None before the first call."""
+        """What a server said last about its checkpoint; None before the first call."""
         return self._open().info
 
     def connect(self) -> ServerInfo:
@@ -95,8 +95,8 @@ class EmotionClient:
 
         Raises:
             DeadlineExceeded: there was no answer within `timeout_s`.
-            Unavailable: nobody listens, or the server is starting, stopping or broken.
-            WrongServer: it is no Triton with these models, speaks another protocol, or refuses us.
+            Unavailable: not reachable, or the server is starting, stopping or broken.
+            WrongServer: not a Triton with these models, another protocol, or access denied.
         """
         pool = self._open()
         self._run(ask(pool, nothing_job(), deadline=Deadline.after(self.timeout_s)), pool=pool)
@@ -104,7 +104,7 @@ class EmotionClient:
         return pool.info
 
     def is_ready(self) -> bool:
-        """Returns whether a server gives a real answer now, without trying twice."""
+        """Returns whether a server gives a real answer now, without retries."""
         pool = self._open()
         flow = probe(pool, text_job(PROBE_TEXT), deadline=Deadline.after(self.timeout_s))
         return self._run(flow, pool=pool)
@@ -113,15 +113,15 @@ class EmotionClient:
         """Returns the emotion of one text.
 
         Args:
-            text: any text, empty too, at most 1 MiB as UTF-8; what is beyond the model's
-                max_length is not read.
+            text: any text, also an empty one, of at most 1 MiB as UTF-8. The model reads its first
+                max_length tokens.
 
         Raises:
-            InvalidInput: `text` is no string, holds a lone surrogate, or is too large.
+            InvalidInput: `text` is not a string, has a lone surrogate, or is too large.
             DeadlineExceeded: there was no answer within `timeout_s`.
             Overloaded: the server's queue is full, or it has no memory for the request.
-            Unavailable: nobody listens, or the server is starting, stopping or broken.
-            WrongServer: it is no Triton with these models, speaks another protocol, or refuses us.
+            Unavailable: not reachable, or the server is starting, stopping or broken.
+            WrongServer: not a Triton with these models, another protocol, or access denied.
             OSError: a file of `tls` cannot be read.
             RevisionChanged: the server's checkpoint changed twice during this call.
             ServerError: the server failed on this request.
@@ -148,20 +148,21 @@ class EmotionClient:
     def predict_many(
         self, texts: Iterable[str], *, on_error: Literal["raise", "return"] = "raise"
     ) -> Iterator[Prediction | EmotionError]:
-        """Yields the emotion of each text, in order, however many there are.
+        """Yields the emotion of each text in order, for any number of texts.
 
-        Texts of like length share a request. Up to 1,024 texts are read ahead of the results;
+        Texts of similar length share a request. Up to 1,024 texts are read ahead of the results;
         nothing else is kept. Each request has its own deadline of `timeout_s`.
 
         Args:
             texts: any iterable of texts.
             on_error: "raise" raises the first error, after the results of the texts before it;
-                "return" yields an error in the place of its result and goes on.
+                "return" yields an error in place of its result and goes on.
 
         Raises:
-            InvalidInput: a text is none, naming its position; or `texts` is no iterable of them.
+            InvalidInput: a text is invalid (the message has its position), or `texts` is not an
+                iterable of texts.
             ValueError: `on_error` is something else.
-            EmotionError: as `predict` raises it.
+            EmotionError: as documented in `predict`.
 
         Example:
             >>> with EmotionClient("127.0.0.1:8001") as client:
@@ -176,17 +177,17 @@ class EmotionClient:
     def predict_song(
         self, lyrics: str, *, by: Literal["auto", "stanzas", "windows"] = "auto"
     ) -> SongPrediction:
-        r"""Returns the emotion of a whole song, and of each of its parts.
+        r"""Returns the emotion of a whole song and of each of its parts.
 
         Args:
-            lyrics: a text of any length up to 1 MiB as UTF-8. Marks such as "[Chorus]" and "(x2)"
-                become names and repeats of parts.
-            by: what the parts are: the song's "stanzas", overlapping "windows" of the model's
-                max_length, or stanzas where there are any ("auto").
+            lyrics: a text of up to 1 MiB as UTF-8. Marks such as "[Chorus]" and "(x2)" become names
+                and repeats of parts.
+            by: how to split: "stanzas", overlapping "windows" of the model's max_length, or stanzas
+                if there are any ("auto").
 
         Raises:
             ValueError: `by` is something else.
-            EmotionError: as `predict` raises it.
+            EmotionError: as documented in `predict`.
 
         Example:
             >>> with EmotionClient("127.0.0.1:8001") as client:
@@ -199,7 +200,7 @@ class EmotionClient:
         return self._ask(song_job(lyrics, by=by))
 
     def close(self) -> None:
-        """Closes the connections, which ends calls under way; a later call opens them again."""
+        """Closes the connections, which ends calls in flight; a later call opens them again."""
         with self._lock:
             pool, self._pool = self._pool, None
             if pool is None:
@@ -263,8 +264,8 @@ class EmotionClient:
         return self._run(ask(pool, job, deadline=Deadline.after(self.timeout_s)), pool=pool)
 
     def _forget(self) -> None:
-        """Leaves alone what the parent process holds."""
-        self._lock = Lock()  # a thread that is not here may have had it
+        """Leaves the parent process's connections alone; called in a forked child."""
+        self._lock = Lock()  # a thread of the parent may have held it
         if self._pool is not None:
             self._abandoned.append(self._pool)
         self._pool = None
@@ -309,7 +310,7 @@ class EmotionClient:
         except grpc.RpcError as error:
             url = str(command.replica.address)
             raise translate(error.code().name, error.details(), url=url) from error
-        except ValueError:  # gRPC's word for a closed channel
+        except ValueError:  # the channel was closed
             pool.check_open()
             raise
 

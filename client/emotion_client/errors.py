@@ -1,16 +1,16 @@
-"""Everything the client raises, and the one table that translates what gRPC and Triton say.
+"""All errors of the client, and the one table that translates those of gRPC and Triton.
 
 EmotionError
-├── InvalidInput        the caller's fault: sending it again cannot help
-└── ServiceError        the service's
+├── InvalidInput        the caller's fault: a retry cannot help
+└── ServiceError        the service's fault
     ├── Overloaded          the queue is full, or there is no memory for the request
     ├── DeadlineExceeded    no answer within timeout_s
-    ├── Unavailable         nobody listens, or the server is starting, stopping or broken
-    ├── WrongServer         no Triton with these models, another protocol, or it refuses us
-    ├── RevisionChanged     the served checkpoint changed twice while one text was asked
+    ├── Unavailable         not reachable, or the server is starting, stopping or broken
+    ├── WrongServer         not a Triton with these models, another protocol, or access denied
+    ├── RevisionChanged     the served checkpoint changed twice during one call
     └── ServerError         the server failed on this request
 
-Messages never contain the text that was classified.
+Messages never contain the classified text.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import re
 
 
 class EmotionError(Exception):
-    """Base of all errors of this client."""
+    """Base class of all errors of this client."""
 
 
 class InvalidInput(EmotionError):
-    """The input can never be classified: no string, not encodable, or too large."""
+    """The input can never be classified: not a string, not encodable, or too large."""
 
 
 class ServiceError(EmotionError):
@@ -31,39 +31,39 @@ class ServiceError(EmotionError):
 
 
 class Overloaded(ServiceError):
-    """The queue is full, the request waited in it too long, or memory ran out. Send less."""
+    """The queue is full, the request waited too long in it, or memory ran out. Send less."""
 
 
 class DeadlineExceeded(ServiceError):
-    """No answer came within the timeout."""
+    """There was no answer within the timeout."""
 
 
 class Unavailable(ServiceError):
-    """Nobody listens at the address, or the server is starting, stopping or broken."""
+    """The address is not reachable, or the server is starting, stopping or broken."""
 
 
 class WrongServer(ServiceError):
-    """The server is no Triton with the emotion models, speaks another protocol, or refuses us."""
+    """Not a Triton with the emotion models, another protocol, or access denied."""
 
 
 class RevisionChanged(ServiceError):
-    """The server's checkpoint is another one than the text was tokenized for."""
+    """The text was tokenized for a checkpoint that the server no longer serves."""
 
 
 class ServerError(ServiceError):
-    """The server failed on this request, or answered something that makes no sense."""
+    """The server failed on this request, or its answer is invalid."""
 
 
-# What stands before the sentence that matters: of Triton an ensemble's step and a request's id, of
-# gRPC the address once more.
+# What comes before the actual message: Triton adds the ensemble step and the request id, gRPC
+# repeats the address.
 _PREFIXES = re.compile(
     r"(in ensemble '[^']*', |\[request id: [^\]]*\] "
     r"|failed to connect to all addresses; last error: |[A-Z]+: ipv[46]:\S+: )*"
 )
 
-# The first row whose status and phrase fit decides; None and "" fit everything. A dead server, a
-# full queue, a queue timeout and a closed door share one status, so the phrases of Triton 2.51 and
-# of gRPC tell them apart.
+# The first row whose status and phrase match decides; None and "" match everything. A dead server,
+# a full queue, a queue timeout and denied access share one status, so the phrases of Triton 2.51
+# and gRPC tell them apart.
 _TRANSLATIONS: tuple[tuple[str | None, str, type[EmotionError]], ...] = (
     ("DEADLINE_EXCEEDED", "", DeadlineExceeded),
     ("INVALID_ARGUMENT", "revision mismatch", RevisionChanged),
@@ -74,7 +74,7 @@ _TRANSLATIONS: tuple[tuple[str | None, str, type[EmotionError]], ...] = (
     ("UNAVAILABLE", "This protocol is restricted", WrongServer),
     ("UNAVAILABLE", "http1.x server", WrongServer),
     ("UNAVAILABLE", "handshake failed", WrongServer),
-    ("UNAVAILABLE", "security handshaker", WrongServer),  # keys or certificates that are none
+    ("UNAVAILABLE", "security handshaker", WrongServer),  # invalid keys or certificates
     ("UNAVAILABLE", "", Unavailable),
     ("RESOURCE_EXHAUSTED", "", Overloaded),  # a proxy that limits the rate
     ("CANCELLED", "", Unavailable),  # a stopping Triton cancels the calls in flight
@@ -93,19 +93,19 @@ _TRANSLATIONS: tuple[tuple[str | None, str, type[EmotionError]], ...] = (
 
 
 def translate(status: str | None, message: str | None, *, url: str) -> EmotionError:
-    """Returns the client's error for how a call ended.
+    """Returns the client's error for a failed call.
 
     Args:
-        status: name of the gRPC status, as "UNAVAILABLE"; tritonclient's "StatusCode.UNAVAILABLE"
-            too.
-        message: Triton's or gRPC's sentence; its prefixes are left out.
+        status: name of the gRPC status, such as "UNAVAILABLE" or tritonclient's
+            "StatusCode.UNAVAILABLE".
+        message: of Triton or gRPC; its prefixes are left out.
         url: the address that was called, for the message.
     """
     status = (status or "").removeprefix("StatusCode.")
     sentence = _PREFIXES.sub("", message or "", count=1) or "the server gave no reason"
     if status == "CANCELLED":
-        sentence = "the call was cancelled, as by a server that stops"
+        sentence = "the call was cancelled; the server may be stopping"
     for row_status, phrase, kind in _TRANSLATIONS:
         if row_status in (None, status) and phrase in sentence:
             return kind(f"{url}: {sentence}")
-    raise AssertionError("the last row fits everything")
+    raise AssertionError("the last row matches everything")

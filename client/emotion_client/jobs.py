@@ -1,4 +1,4 @@
-"""What callers ask for, as jobs for `calls.ask`."""
+"""The jobs for `calls.ask`: one text, several texts, a song."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def text_job(text: str) -> Job[Prediction]:
 def texts_job(
     texts: Sequence[str], *, encodings: list[Encoding], revision: str
 ) -> Job[list[Prediction]]:
-    """Returns the job to classify texts that are tokenized already.
+    """Returns the job to classify texts that are already tokenized.
 
     Args:
         texts: 1 to 64.
-        encodings: of the texts, for the checkpoint `revision`; another one tokenizes again.
-        revision: 64 hex digits.
+        encodings: of the texts, for `revision`; for another one they are tokenized again.
+        revision: of the checkpoint, 64 hex digits.
     """
 
     def prepare(info: ServerInfo) -> Work[list[Prediction]]:
@@ -44,7 +44,7 @@ def song_job(lyrics: str, *, by: str) -> Job[SongPrediction]:
 
     Args:
         lyrics: the song.
-        by: as `plan_song` takes it.
+        by: as in `plan_song`.
     """
 
     def prepare(info: ServerInfo) -> Work[SongPrediction]:
@@ -61,5 +61,5 @@ def song_job(lyrics: str, *, by: str) -> Job[SongPrediction]:
 
 
 def nothing_job() -> Job[None]:
-    """Returns the job that sends nothing, so that all that is left is to connect."""
+    """Returns a job that sends nothing: it only connects."""
     return Job(lambda info: Work([], finish=lambda predictions: None), num_chars=0)

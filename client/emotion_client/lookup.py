@@ -1,4 +1,4 @@
-"""Host names to IP addresses, within a time."""
+"""From host names to IP addresses, with a timeout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from emotion_client.addresses import split_url
 
-NO_NAME = "that is no host name"  # a label is empty, or has more than 63 characters
+NO_NAME = "not a valid host name"  # a label is empty or has more than 63 characters
 
 
 def look_up(url: str, *, timeout_s: float) -> list[str]:
@@ -18,11 +18,11 @@ def look_up(url: str, *, timeout_s: float) -> list[str]:
 
     Args:
         url: "host:port".
-        timeout_s: seconds to wait. The system's own look-up cannot be stopped: it ends in a thread
-            of its own, which keeps no program from its end.
+        timeout_s: seconds to wait. The system call cannot be stopped; it goes on in a daemon
+            thread, which does not keep the program alive.
 
     Raises:
-        OSError: there are none, or they are not found in time.
+        OSError: there are none, or there is no answer in time.
     """
     answers: SimpleQueue[Any] = SimpleQueue()
 
@@ -45,7 +45,7 @@ def look_up(url: str, *, timeout_s: float) -> list[str]:
 
 
 async def look_up_async(url: str, *, timeout_s: float) -> list[str]:
-    """Returns the IP addresses of a host; as `look_up`."""
+    """Returns the IP addresses of a host, like `look_up`."""
     loop = asyncio.get_running_loop()
     answer = loop.getaddrinfo(*split_url(url), type=socket.SOCK_STREAM)
     try:

@@ -1,6 +1,6 @@
-"""The parts of a song, as its blank lines, section marks and repeats tell them.
+"""The parts of a song, found by its blank lines, section marks and repeat counts.
 
-What a tokenizer and a model make of the parts is in `song`.
+How the parts are tokenized and classified is in `song`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from functools import reduce
 from itertools import groupby
 
 MAX_REPEATS = 32
-# Without a limit, a long chorus and many marks that refer to it grow with their product.
+# Without a limit, a long chorus and many marks that refer to it grow as their product.
 MAX_REFERRED_SECTIONS = 256
 
-# Longer than any match of _REPEATS, so that only the end of a line is searched.
+# Longer than any match of _REPEATS; only this much of a line's end is searched.
 _REPEATS_TAIL = 24
 _REPEATS = re.compile(
     r"""(?: [(\[] \s? (?: [x×] \s? ([0-9]{1,9}) | ([0-9]{1,9}) \s? [x×] ) \s? [)\]]
@@ -50,14 +50,14 @@ class Section:
     """One part of a song.
 
     Attributes:
-        name: what its mark calls it, such as "Chorus", without number of repeats or singer.
+        name: from its mark, such as "Chorus", without repeat count or singer.
         repeats: how often it is sung in a row, 1 to MAX_REPEATS.
-        text: its lines joined by one line feed, without marks, repeats and indentation.
-        start: where it starts in the lyrics, in characters: its first word, or the mark that
-            stands for it where the words are written elsewhere.
+        text: its lines joined by one line feed, without marks, repeat counts and indentation.
+        start: where it starts in the lyrics, in characters: at its first word, or at the mark that
+            repeats it if the words are elsewhere.
         end: where it ends in the lyrics, exclusive.
-        spans: (start, end) in the lyrics of each line of the text; empty where a mark stands for
-            the part.
+        spans: (start, end) in the lyrics of each line of the text; empty if a mark repeats the
+            part.
     """
 
     name: str | None
@@ -70,7 +70,7 @@ class Section:
 
 @dataclass(frozen=True)
 class _Line:
-    """A line of words; empty where it holds nothing but a number of repeats."""
+    """A line of words; empty if it has only a repeat count."""
 
     start: int
     end: int
@@ -79,7 +79,7 @@ class _Line:
 
 @dataclass(frozen=True)
 class _Mark:
-    """A line that names what follows; the name is empty where it says none."""
+    """A line that names what follows; the name may be empty."""
 
     name: str
     repeats: int
@@ -96,7 +96,7 @@ class _Stanza:
 
 @dataclass(frozen=True)
 class _Block:
-    """A mark and all that stands under it; has_gap: a blank line follows the mark."""
+    """A mark and everything under it; has_gap: a blank line follows the mark."""
 
     mark: _Mark
     has_gap: bool
@@ -106,18 +106,18 @@ class _Block:
 def split_song(lyrics: str) -> list[Section]:
     r"""Returns the parts of a song in sung order; none for blank lyrics. Never raises for a str.
 
-    Blank lines and marks separate parts. A mark is a line of its own: anything in square brackets
-    ("[Verse 2: Ann]"), or a usual name in round ones or before a colon ("(Bridge)", "Chorus:").
-    It names every part up to the next mark. Where it has no words of its own, it stands for all
-    parts under the first mark of its name with words, or for nothing where there is none; a song
+    Blank lines and marks separate parts. A mark is a separate line: anything in square brackets
+    ("[Verse 2: Ann]"), or a common name in parentheses or before a colon ("(Bridge)", "Chorus:").
+    It names every part up to the next mark. A mark without words below it repeats all parts under
+    the first mark of the same name that has words; if there is no such mark, it is ignored. A song
     gets at most MAX_REFERRED_SECTIONS parts in this way.
 
-    A blank line after a mark parts it from the words below only where its name says that it has
-    none ("[Guitar solo]") or the first mark of its name stands right above its words.
+    A blank line after a mark separates it from the words below only if its name says that it has
+    none ("[Guitar solo]") or if the first mark of its name is directly above its words.
 
-    "x2", "(2x)" and the like count for all parts under a mark when they stand in it, and for one
-    part when they stand at its end or on a line of their own. At the end of another line they are
-    only left out of the text.
+    "x2", "(2x)" and the like apply to all parts under a mark if they are in the mark, and to one
+    part if they are at its end or on a separate line. At the end of any other line they are only
+    left out of the text.
 
     Example:
         >>> lyrics = "[Verse]\nRain again\n\n[Chorus x2]\nWe shine\n\n[Verse 2]\nSun\n\n[Chorus]"
@@ -138,7 +138,7 @@ def split_song(lyrics: str) -> list[Section]:
             referred = _refer(block.mark, first=first, limit=num_referred_left)
             num_referred_left -= len(referred)
             sections += referred
-            # What follows such a mark is another part, whose name nobody says.
+            # What follows such a mark is another part, without a name.
             block = replace(block, mark=replace(block.mark, name="", repeats=1))
         elif key:
             firsts.setdefault(key, block)
@@ -159,7 +159,7 @@ def _read_blocks(lyrics: str) -> Iterator[_Block]:
 
 
 def _read_lines(lyrics: str) -> Iterator[_Line | _Mark | None]:
-    """Yields what each line is; None is a blank one."""
+    """Yields each line as what it is; None for a blank one."""
     start = 0
     for raw in lyrics.splitlines(keepends=True):
         words = raw.strip()
@@ -178,7 +178,7 @@ def _read_line(words: str, *, start: int) -> _Line | _Mark:
 
 
 def _take_repeats(words: str) -> tuple[str, int]:
-    """Returns the words without the numbers of repeats at their end, and their product."""
+    """Returns the words without the repeat counts at their end, and the product of these."""
     end, repeats = len(words), 1
     while match := _REPEATS.search(words, max(0, end - _REPEATS_TAIL), end):
         repeats = _multiply(repeats, int(match[match.lastindex or 0]))
@@ -189,7 +189,7 @@ def _take_repeats(words: str) -> tuple[str, int]:
 
 
 def _read_mark(words: str) -> tuple[str, int] | None:
-    """Returns name and repeats, or None where the line is no mark."""
+    """Returns name and repeats, or None if the line is not a mark."""
     is_square = False
     if match := _SQUARE.fullmatch(words):
         inner, is_square = match[1], True
@@ -218,7 +218,7 @@ def _build_block(mark: _Mark, *, lines: list[_Line | None], lyrics: str) -> _Blo
         stanza = _build_stanza([line for line in group if line], lyrics=lyrics)
         if stanza.spans:
             stanzas.append(stanza)
-        elif stanzas:  # nothing but "x2": it speaks of what stands above it
+        elif stanzas:  # nothing but "x2": it repeats what is above it
             repeats = _multiply(stanzas[-1].repeats, stanza.repeats)
             stanzas[-1] = replace(stanzas[-1], repeats=repeats)
         elif mark.name:
@@ -236,7 +236,7 @@ def _build_stanza(lines: list[_Line], *, lyrics: str) -> _Stanza:
 
 
 def _stands_alone(block: _Block, *, first: _Block | None) -> bool:
-    """Returns whether the mark has no words of its own; first is the one it may stand for."""
+    """Returns whether the mark has no words of its own; first is the block it may repeat."""
     if not block.stanzas:
         return True
     if not block.has_gap:
@@ -261,5 +261,5 @@ def _build_section(stanza: _Stanza, *, mark: _Mark) -> Section:
 
 
 def _fold(name: str) -> str:
-    """Returns what equal names have in common, as "Pre-Chorus" and "prechorus" do."""
+    """Returns a key that is the same for equal names, such as "Pre-Chorus" and "prechorus"."""
     return "".join(name.casefold().replace("-", " ").split())

@@ -1,7 +1,7 @@
-"""The servers that one client knows: whose turn it is, and who is put aside.
+"""The servers of one client: which one is next, and which ones are put aside after a failure.
 
-No I/O and no clock of its own happens here but `monotonic`; every method is safe to call from many
-threads and returns at once.
+No I/O happens here, and `monotonic` is the only clock. Every method is thread-safe and returns at
+once.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from emotion_client.addresses import Address, is_literal, list_addresses, split_
 from emotion_client.errors import EmotionError, Unavailable
 from emotion_client.protocol import ServerInfo
 
-# A server that failed is asked again after these seconds, by one call, doubled at each failure.
+# After a failure, one call tries the server again after these seconds, doubled at each failure.
 FIRST_DELAY_S, MAX_DELAY_S, MAX_DOUBLINGS = 0.1, 2.0, 10
 POLL_S = 0.01
-# Names are looked up again after so long; sooner where one of their servers is put aside.
+# Names are resolved again after these seconds; the shorter time if a server is put aside.
 NAME_LIFETIME_S, SHORT_NAME_LIFETIME_S = 30.0, 5.0
-# Retries: a burst of 100, then one a second and one for every five calls that succeed. More would
-# make a struggling service struggle more (cf. "Addressing cascading failures" in Beyer et al.,
-# "Site Reliability Engineering", O'Reilly 2016).
+# Retries: a burst of 100, then one per second and one per five successful calls. More would add
+# load to a struggling service (cf. "Addressing cascading failures" in Beyer et al., "Site
+# Reliability Engineering", O'Reilly 2016).
 MAX_RETRIES, RETRIES_PER_S, RETRIES_PER_SUCCESS = 100.0, 1.0, 0.2
 
 
 @dataclass(eq=False)
 class Replica:
-    """One server, and what this client knows of it.
+    """One server, and what this client knows about it.
 
     Attributes:
-        address: where it is.
-        info: what it told last, also while it is put aside.
+        address: of the server.
+        info: what it serves, by its latest answer; kept while it is put aside.
         is_ready: whether calls may go there; False before the first answer and after a failure.
-        is_on_trial: whether a call is finding out whether it answers, or what it serves now.
-        num_failures: in a row.
-        retry_at: not to be asked before; seconds of `monotonic`.
-        connection: of the client's own kind; None where there is none yet.
+        is_on_trial: whether a call is finding out if it answers, or what it serves now.
+        num_failures: consecutive failures.
+        retry_at: earliest time of the next trial, in seconds of `monotonic`.
+        connection: blocking or awaited, as the client; None until there is one.
     """
 
     address: Address
@@ -57,8 +57,8 @@ class Turn:
 
     Attributes:
         replica: the server.
-        is_trial: whether it is not ready: this call alone finds out what it serves and whether it
-            answers, and says `end_trial`.
+        is_trial: whether the server is not ready. Then this call alone finds out if it answers and
+            what it serves, and must call `end_trial`.
     """
 
     replica: Replica
@@ -67,7 +67,7 @@ class Turn:
 
 @dataclass
 class _Name:
-    """A host name, and when it is due to be looked up."""
+    """A host name, and when to resolve it again."""
 
     expires_at: float = 0.0
     is_looked_up: bool = False
@@ -78,11 +78,11 @@ class Pool:
     """The servers behind one or several addresses.
 
     Args:
-        urls: "host:port" each; a name may stand for several servers.
+        urls: "host:port" each; a name may have several servers.
 
     Attributes:
-        info: what was told last by any of them; None before the first answer.
-        is_closed: whether the client let go of it; calls that still hold it end.
+        info: what the server that answered last serves; None before the first answer.
+        is_closed: whether the client was closed; calls in flight then end.
     """
 
     urls: Sequence[str]
@@ -102,12 +102,12 @@ class Pool:
 
     @property
     def replicas(self) -> tuple[Replica, ...]:
-        """All servers that are known."""
+        """All known servers."""
         with self._lock:
             return tuple(self._replicas)
 
     def take(self) -> Turn | float:
-        """Returns the server whose turn it is, or the seconds after which to ask again.
+        """Returns the next server, or the seconds after which to ask again.
 
         Raises:
             Unavailable: the client was closed.
@@ -130,54 +130,54 @@ class Pool:
             return max(POLL_S, min(replica.retry_at for replica in in_turn) - now)
 
     def check_open(self) -> None:
-        """Raises Unavailable where the client was closed."""
+        """Raises Unavailable if the client was closed."""
         if self.is_closed:
             raise Unavailable(f"{', '.join(self.urls)}: the client was closed during the call")
 
     def begin_trial(self, replica: Replica) -> bool:
-        """Returns whether this call may ask the server what it serves; False while another does."""
+        """Returns whether this call may try the server; False while another call does."""
         with self._lock:
             is_free = not replica.is_on_trial
             replica.is_on_trial = True
             return is_free
 
     def end_trial(self, replica: Replica) -> None:
-        """Lets others try again."""
+        """Lets other calls try the server."""
         with self._lock:
             replica.is_on_trial = False
 
     def set_info(self, replica: Replica, info: ServerInfo) -> None:
-        """Keeps what a server told."""
+        """Stores what a server serves."""
         with self._lock:
             replica.info = self.info = info
 
     def set_ready(self, replica: Replica) -> None:
-        """Says that a server answered a call, which also pays for retries."""
+        """Marks that a server answered a call, which also refills the retry budget."""
         with self._lock:
             replica.is_ready, replica.num_failures = True, 0
             self._retries = min(MAX_RETRIES, self._retries + RETRIES_PER_SUCCESS)
 
     def put_aside(self, replica: Replica, *, error: EmotionError) -> None:
-        """Says that a server failed: for a while no call goes there, longer at each failure."""
+        """Marks that a server failed: it gets no calls for a time that grows with each failure."""
         with self._lock:
             self._last_failure = (type(error), str(error))
             if not replica.is_ready and replica.retry_at > monotonic():
-                return  # one of many calls that were under way when it broke
+                return  # one of many calls that were in flight when it failed
             replica.is_ready = False
             num_doublings = min(replica.num_failures, MAX_DOUBLINGS)
             delay_s = min(MAX_DELAY_S, FIRST_DELAY_S * 2**num_doublings)
             replica.num_failures += 1
-            # Jitter, so that the clients of a server that comes back do not come all at once.
+            # Jitter, so that clients do not all return to a restarted server at once.
             replica.retry_at = monotonic() + delay_s * random.uniform(0.5, 1.0)  # noqa: S311
 
     def has_other(self, replica: Replica) -> bool:
-        """Returns whether another server is ready, or was never asked and may be."""
+        """Returns whether another server is ready, or has not been asked yet."""
         with self._lock:
             others = [each for each in self._replicas if each is not replica]
             return any(each.is_ready or not each.num_failures for each in others)
 
     def last_failure(self) -> EmotionError | None:
-        """Returns how a server failed last; None where none did."""
+        """Returns the latest failure of any server; None if there was none."""
         with self._lock:
             if self._last_failure is None:
                 return None
@@ -185,7 +185,7 @@ class Pool:
             return kind(sentence)
 
     def take_retry(self) -> bool:
-        """Returns whether one more retry fits into the budget, and takes it from there."""
+        """Takes one retry from the budget; returns False if there is none left."""
         with self._lock:
             now = monotonic()
             refill = (now - self._refilled_at) * RETRIES_PER_S
@@ -197,7 +197,7 @@ class Pool:
             return True
 
     def take_names(self) -> list[str]:
-        """Returns the addresses whose hosts are to be looked up now, by this call."""
+        """Returns the addresses whose hosts this call has to resolve now."""
         with self._lock:
             now = monotonic()
             due = {
@@ -210,10 +210,10 @@ class Pool:
             return list(due)
 
     def set_addresses(self, addresses: Sequence[Address] | None, *, url: str) -> None:
-        """Ends a look-up: replaces the servers of one url, and keeps those that stay.
+        """Ends a look-up: replaces the servers of one url, but keeps those still listed.
 
         Args:
-            addresses: what was found; None where the look-up failed, which changes nothing.
+            addresses: the result; None if the look-up failed, which changes nothing.
             url: that was looked up.
         """
         with self._lock:

@@ -15,9 +15,9 @@ class Prediction:
         label: the most probable label.
         confidence: its probability, 0 to 1.
         scores: probability of every label, in the order of the model's outputs.
-        num_tokens: tokens of the text, special tokens included, before truncation.
+        num_tokens: tokens of the text before truncation, including special tokens.
         truncated: whether the text was longer than the model reads.
-        revision: the checkpoint that answered, 64 hex digits.
+        revision: of the checkpoint that answered, 64 hex digits.
 
     Example:
         >>> prediction = Prediction("joy", 0.9, {"anger": 0.1, "joy": 0.9}, 5, False, "0" * 64)

@@ -1,4 +1,4 @@
-"""What goes over the wire, without any I/O: messages of the KServe v2 protocol."""
+"""Requests and responses of the KServe v2 protocol, without any I/O."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from emotion_client.tokenizer import Encoding, TextTokenizer
 
 PROTOCOL = 1
 MAX_ROWS = 64
-MIN_LENGTH = 3  # special tokens on either side, and one between them
+MIN_LENGTH = 3  # a special token at either end and one token between them
 
 
 @dataclass(frozen=True)
 class ServerInfo:
-    """What `emotion_info` tells of the served checkpoint.
+    """What `emotion_info` says about the served checkpoint.
 
     Attributes:
         labels: label names in the order of `probabilities`.
-        max_length: tokens that the model reads of a text, special tokens included.
-        problem_type: "single_label_classification", where the scores of a text sum to 1, or
+        max_length: tokens of a text that the model reads, including special tokens.
+        problem_type: "single_label_classification", in which the scores of a text sum to 1, or
             "multi_label_classification".
         revision: of the checkpoint, 64 hex digits.
         tokenizer: the checkpoint's tokenizer.
@@ -40,7 +40,7 @@ class ServerInfo:
 
 
 def build_info_request(*names: str) -> Any:
-    """Returns a request to `emotion_info` for some of its outputs; for all where none is named."""
+    """Returns a request to `emotion_info` for the named outputs, or for all of them."""
     outputs = [ModelInferRequest.InferRequestedOutputTensor(name=name) for name in names]
     return ModelInferRequest(model_name="emotion_info", outputs=outputs)
 
@@ -49,11 +49,11 @@ def build_request(encodings: Sequence[Encoding], *, revision: str) -> Any:
     """Returns a request to `emotion`.
 
     Args:
-        encodings: 1 to 64 texts, a row each.
+        encodings: 1 to 64 texts, one per row.
         revision: of the checkpoint that they are tokenized for.
 
     Returns:
-        Ids and mask, each (num_texts, longest) int64, zeros behind a row's end.
+        Ids and mask, each (num_texts, longest) int64, padded with zeros on the right.
     """
     num_ids = [len(encoding.input_ids) for encoding in encodings]
     ids = np.zeros((len(encodings), max(num_ids)), dtype="<i8")
@@ -70,10 +70,10 @@ def build_request(encodings: Sequence[Encoding], *, revision: str) -> Any:
 
 
 def read_revision(response: Any, *, url: str) -> str:
-    """Reads the revision out of an answer of `emotion_info`, once its protocol is ours.
+    """Checks the protocol in an answer of `emotion_info` and returns the revision.
 
     Raises:
-        WrongServer: the server speaks another protocol, or says nothing that makes sense.
+        WrongServer: the server speaks another protocol, or its answer is invalid.
     """
     try:
         (protocol,) = _Outputs(response).numbers("protocol", datatype="INT32", shape=(1,))
@@ -81,7 +81,7 @@ def read_revision(response: Any, *, url: str) -> str:
     except _BadOutput as error:
         raise WrongServer(f"{url}: the answer of emotion_info {error}") from error
     if protocol != PROTOCOL:
-        raise WrongServer(f"{url}: the server speaks protocol {protocol}; this client {PROTOCOL}")
+        raise WrongServer(f"{url}: it speaks protocol {protocol}, this client protocol {PROTOCOL}")
     return revision
 
 
@@ -89,7 +89,7 @@ def parse_info(response: Any, *, url: str) -> ServerInfo:
     """Reads the whole answer of `emotion_info`.
 
     Raises:
-        WrongServer: the server speaks another protocol, or says nothing that makes sense.
+        WrongServer: the server speaks another protocol, or its answer is invalid.
     """
     revision = read_revision(response, url=url)
     outputs = _Outputs(response)
@@ -101,12 +101,12 @@ def parse_info(response: Any, *, url: str) -> ServerInfo:
     except _BadOutput as error:
         raise WrongServer(f"{url}: the answer of emotion_info {error}") from error
     if max_length < MIN_LENGTH:
-        raise WrongServer(f"{url}: its max_length is {max_length}; at least {MIN_LENGTH} is needed")
+        raise WrongServer(f"{url}: its max_length is {max_length}; it must be {MIN_LENGTH} or more")
     try:
         tokenizer = TextTokenizer(tokenizer_json, max_length=int(max_length))
     except Exception as error:  # tokenizers raises nothing narrower
         raise WrongServer(
-            f"{url}: its tokenizer cannot be read by tokenizers here; install a newer one"
+            f"{url}: tokenizers cannot read its tokenizer; install a newer version of tokenizers"
         ) from error
     return ServerInfo(labels, int(max_length), problem_type, revision, tokenizer)
 
@@ -114,10 +114,10 @@ def parse_info(response: Any, *, url: str) -> ServerInfo:
 def parse_predictions(
     response: Any, *, encodings: Sequence[Encoding], info: ServerInfo, url: str
 ) -> list[Prediction]:
-    """Reads the answer of `emotion`, a prediction for each text that was sent.
+    """Reads the answer of `emotion`: one prediction per text that was sent.
 
     Raises:
-        ServerError: the answer does not fit the request.
+        ServerError: the answer does not match the request.
     """
     outputs, num_rows = _Outputs(response), len(encodings)
     try:
@@ -129,11 +129,11 @@ def parse_predictions(
         revisions = outputs.strings("revision", shape=(num_rows, 1))
         for array in (probabilities, confidences):
             if not ((array >= 0) & (array <= 1)).all():
-                raise _BadOutput("has probabilities that are none")
+                raise _BadOutput("has probabilities outside 0 to 1")
         if set(revisions) != {info.revision}:
-            raise _BadOutput(f"is of another checkpoint than {info.revision}")
+            raise _BadOutput(f"is from a checkpoint other than {info.revision}")
         if not set(labels) <= set(info.labels):
-            raise _BadOutput("has a label that emotion_info does not name")
+            raise _BadOutput("has a label that emotion_info does not list")
     except _BadOutput as error:
         raise ServerError(f"{url}: the answer {error}") from error
     return [
@@ -157,11 +157,11 @@ def parse_predictions(
 
 
 class _BadOutput(Exception):
-    """An output is not as it must be; the message says in which way."""
+    """An output is invalid; the message completes "the answer ..."."""
 
 
 class _Outputs:
-    """The output tensors of an answer, each checked when it is read; -1 fits any size."""
+    """The output tensors of an answer, each checked when it is read; -1 matches any size."""
 
     def __init__(self, response: ModelInferResponse) -> None:
         self._response = response
@@ -175,7 +175,7 @@ class _Outputs:
         return np.frombuffer(raw, dtype={"INT32": "<i4", "FP32": "<f4"}[datatype]).reshape(found)
 
     def strings(self, name: str, *, shape: tuple[int, ...]) -> list[str]:
-        """Returns the values of a BYTES output, each of which follows its length on the wire."""
+        """Returns the values of a BYTES output: on the wire, a length comes before each."""
         raw, found = self._find(name, datatype="BYTES", shape=shape)
         values, start = [], 0
         while start < len(raw):
@@ -183,7 +183,7 @@ class _Outputs:
             values.append(raw[start + 4 : end])
             start = end
         if start != len(raw) or len(values) != int(np.prod(found)):
-            raise _BadOutput(f"has other bytes of {name} than the shape {list(found)} asks for")
+            raise _BadOutput(f"has bytes of {name} that do not fit the shape {list(found)}")
         try:
             return [value.decode() for value in values]
         except UnicodeDecodeError as error:

@@ -1,6 +1,6 @@
-"""The emotion of a whole song: what is read of it, and one answer from the answers to its pieces.
+"""The emotion of a whole song: its pieces, and one answer from the answers to them.
 
-Sending the pieces is the clients' work; where parts start and end is told by `lyrics`.
+The clients send the pieces; `lyrics` finds where parts start and end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from emotion_client.tokenizer import Encoding, TextTokenizer, Window
 
 WAYS = ("auto", "stanzas", "windows")
 # Neighbouring windows share a quarter of what the model reads, about four lines at 128 tokens: a
-# thought that one window breaks off is whole in the next.
+# sentence that is cut at the end of one window is whole in the next.
 OVERLAPS_PER_WINDOW = 4
 
 
@@ -27,11 +27,11 @@ class Part:
     """The emotion of one part of a song.
 
     Attributes:
-        name: what the lyrics call it, such as "Chorus".
+        name: from the lyrics, such as "Chorus".
         repeats: how often it is sung in a row, at least 1.
         start: where it starts in the lyrics, in characters.
         end: where it ends in the lyrics, exclusive.
-        prediction: what the model says of it.
+        prediction: its emotion.
     """
 
     name: str | None
@@ -51,9 +51,9 @@ class SongPrediction:
         scores: probability of every label, in the order of the model's outputs: the mean over the
             parts, each weighted by its tokens times its repeats.
         parts: the parts in sung order.
-        num_tokens: tokens of all parts, special tokens included, each part counted once; where
-            windows overlap, the shared tokens count in both.
-        revision: the checkpoint that answered, 64 hex digits.
+        num_tokens: tokens of all parts, including special tokens. Repeats are not counted; tokens
+            shared by overlapping windows count in both.
+        revision: of the checkpoint that answered, 64 hex digits.
 
     Example:
         >>> rain = Prediction("sadness", 0.75, {"joy": 0.25, "sadness": 0.75}, 10, False, "0" * 64)
@@ -81,10 +81,10 @@ class SongPrediction:
 
 @dataclass(frozen=True)
 class Piece:
-    """What is sent of a song in one row; the attributes are those of `Part`.
+    """The part of a song that is sent in one row; other attributes are as in `Part`.
 
     Attributes:
-        encoding: its tokens; pieces of the same words share one object.
+        encoding: its tokens; pieces with the same words share one object.
     """
 
     name: str | None
@@ -95,10 +95,10 @@ class Piece:
 
 
 def check_by(by: str) -> str:
-    """Returns the way to read a song where there is such a way.
+    """Returns a valid way to split a song.
 
     Raises:
-        ValueError: it is none of WAYS.
+        ValueError: it is not one of WAYS.
     """
     if by not in WAYS:
         raise ValueError(f"by is {by!r}; it must be one of {', '.join(WAYS)}")
@@ -109,14 +109,14 @@ def plan_song(lyrics: str, *, by: str, tokenizer: TextTokenizer) -> list[Piece]:
     """Returns the pieces to classify, in sung order; always at least one, the empty text.
 
     Args:
-        lyrics: the words of a song, with section marks or without.
-        by: "stanzas" reads part by part, and a part longer than the model reads in windows;
-            "windows" reads the written words of all parts in a row, without marks and repeats;
-            "auto" reads stanzas where there are at least two parts, else windows.
+        lyrics: the words of a song, with or without section marks.
+        by: "stanzas" classifies each part, in windows if it is longer than the model reads;
+            "windows" classifies all written words together, without marks and repeats; "auto"
+            means stanzas if there are at least two parts, else windows.
         tokenizer: the checkpoint's tokenizer.
 
     Raises:
-        ValueError: there is no such way to read.
+        ValueError: `by` is something else.
     """
     check_by(by)
     sections = split_song(lyrics)
@@ -131,12 +131,12 @@ def plan_song(lyrics: str, *, by: str, tokenizer: TextTokenizer) -> list[Piece]:
 def combine(pieces: Sequence[Piece], *, predictions: Sequence[Prediction]) -> SongPrediction:
     """Returns the song's answer from the answers to its pieces.
 
-    The scores are the mean of the pieces' scores, each weighted by its tokens, special tokens
-    included, times its repeats. On a tie the first label in the order of the scores wins.
+    The scores are the mean of the pieces' scores, each weighted by its tokens, including special
+    tokens, times its repeats. On a tie the first label in the order of the scores wins.
 
     Args:
         pieces: at least one, as `plan_song` returns them.
-        predictions: one for each piece, in the same order and all of one revision.
+        predictions: one per piece, in the same order and all of one revision.
     """
     revisions = {prediction.revision for prediction in predictions}
     assert len(revisions) == 1, "a song is answered by one revision"
@@ -156,7 +156,7 @@ def combine(pieces: Sequence[Piece], *, predictions: Sequence[Prediction]) -> So
 
 
 def _join(sections: Sequence[Section]) -> Section:
-    """Returns one section of all written words, a blank line between the parts."""
+    """Returns one section of all written words, with a blank line between the parts."""
     written = [section for section in sections if section.spans]
     if not written:
         return Section(None, 1, "", 0, 0, ())
@@ -181,7 +181,7 @@ def _cut(section: Section, *, windows: Sequence[Window]) -> list[Piece]:
 def _locate(
     bounds: Sequence[tuple[int, int]], *, spans: Sequence[tuple[int, int]]
 ) -> list[tuple[int, int]]:
-    """Returns where bounds in a section's text lie in the lyrics, with the spans of its lines."""
+    """Returns the positions in the lyrics of bounds in a section's text."""
     line_starts = [0, *accumulate(end - start + 1 for start, end in spans)][:-1]
 
     def place(offset: int, line: int) -> int:
@@ -191,7 +191,7 @@ def _locate(
     return [
         (
             place(start, bisect_right(line_starts, start) - 1),
-            # An end at the start of a line is after the line feed before it.
+            # An end at the start of a line comes after the line feed before it.
             place(end, max(bisect_left(line_starts, end) - 1, 0)),
         )
         for start, end in bounds
@@ -200,7 +200,7 @@ def _locate(
 
 def _mean(scores: Sequence[Mapping[str, float]], *, weights: Sequence[int]) -> dict[str, float]:
     # Probabilities are FP32 and weights small, so the products are exact: the mean of one piece
-    # is that piece, and no mean is above 1.
+    # equals its scores, and no mean is above 1.
     rows, total = list(zip(scores, weights, strict=True)), sum(weights)
     return {label: fsum(row[label] * weight for row, weight in rows) / total for label in scores[0]}
 

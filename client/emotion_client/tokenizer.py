@@ -1,7 +1,7 @@
-"""From text to token ids, as the checkpoint's own tokenizer does it.
+"""From text to token ids, with the checkpoint's own tokenizer.
 
-The server's model `emotion_tokenizer` uses this module too, so a text becomes the same ids on
-either side.
+The server's model `emotion_tokenizer` uses this module too, so a text gets the same ids on both
+sides.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ class Encoding:
     """One tokenized text.
 
     Attributes:
-        input_ids: at most max_length ids, special tokens included.
-        num_tokens: tokens before truncation, special tokens included.
+        input_ids: at most max_length ids, including special tokens.
+        num_tokens: tokens before truncation, including special tokens.
         truncated: whether the text was longer than max_length.
     """
 
@@ -34,7 +34,7 @@ class Window:
 
     Attributes:
         encoding: its tokens; never truncated.
-        start: where it begins in the text, in characters.
+        start: where it starts in the text, in characters.
         end: where it ends, exclusive.
     """
 
@@ -44,14 +44,14 @@ class Window:
 
 
 class TextTokenizer:
-    """The tokenizer of a checkpoint, truncating to its max_length.
+    """The tokenizer of a checkpoint, which truncates to max_length.
 
     Args:
         tokenizer_json: the tokenizer as one JSON document, as `emotion_info` serves it.
-        max_length: most tokens a text may have, special tokens included.
+        max_length: maximum tokens of a text, including special tokens.
 
     Raises:
-        Exception: `tokenizer_json` is none.
+        Exception: `tokenizer_json` is not a tokenizer.
     """
 
     def __init__(self, tokenizer_json: str, *, max_length: int) -> None:
@@ -62,8 +62,8 @@ class TextTokenizer:
         self._windowing: dict[int, Tokenizer] = {}  # by overlap
 
     def encode(self, texts: Sequence[str]) -> list[Encoding]:
-        """Tokenizes texts; safe to call from several threads."""
-        if len(texts) == 1:  # a batch starts the threads of the tokenizer's own pool
+        """Tokenizes texts. Thread-safe."""
+        if len(texts) == 1:  # a batch would start the tokenizer's thread pool
             return [self._measure(self._tokenizer.encode(texts[0]))]
         return [self._measure(encoding) for encoding in self._tokenizer.encode_batch(texts)]
 
@@ -72,7 +72,7 @@ class TextTokenizer:
 
         Args:
             text: what to tokenize; "" has one window.
-            overlap: tokens that a window shares with the one before, less than half of max_length.
+            overlap: tokens shared with the window before, less than half of max_length.
         """
         if overlap not in self._windowing:
             self._windowing[overlap] = self._load(overlap=overlap)

@@ -1,7 +1,15 @@
 """The Triton-free core: from rows of token ids to label probabilities.
 
-`checkpoint` reads a prepared checkpoint folder, `request` validates what a caller sent, `packing`
-lays rows end to end, `attention` keeps them apart, `heads` splits a transformers model into base
-and classification head, `classifier` puts these together, `settings` holds the tunables and
-`errors` everything that may be raised. Nothing here knows Triton, gRPC or text.
+attention   attention over packed rows
+checkpoint  a prepared checkpoint folder, read without torch
+classifier  loads a checkpoint and predicts, within a token budget
+encoder     the model: packed, padded, or in C++
+errors      what the engine raises
+heads       classification heads, separate from their base models
+native      the encoder in C++ (engine/native)
+packing     rows laid end to end in one token stream
+request     checks what a caller sent
+settings    the parameters of config.pbtxt
+
+Nothing here knows Triton, gRPC or text.
 """

@@ -1,8 +1,8 @@
-"""Attention over a packed token stream, where a row sees only itself.
+"""Attention over a packed token stream; each row attends only to itself.
 
-Two kernels behind one signature, `attend(query, key, value, scale=..., window=...)` on tensors of
-the shape (num_computed_tokens, num_heads, head_dim): FlashAttention's variable-length kernel where
-the device has it, else PyTorch's attention over groups of rows of like length.
+Two kernels share one signature, `attend(query, key, value, scale=..., window=...)` on tensors of
+shape (num_computed_tokens, num_heads, head_dim): FlashAttention's variable-length kernel where the
+device has it, else PyTorch's attention over groups of rows of similar length.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Attention(Protocol):
             key: the same shape.
             value: the same shape.
             scale: factor on the scores, before the softmax.
-            window: a token sees tokens at most this far to either side; None sees the whole row.
+            window: how far a token sees to either side; None is the whole row.
 
         Returns:
             (num_computed_tokens, num_heads, head_dim); zero at the filler.
@@ -64,7 +64,7 @@ def choose_attention(device: torch.device, *, dtype: torch.dtype) -> type[Attent
 def register_packed_attention() -> None:
     """Makes `attn_implementation="packed"` known to transformers.
 
-    No mask function is registered beside it, so transformers builds no mask.
+    It registers no mask function, so transformers builds no mask.
     """
     AttentionInterface.register(PACKED_ATTENTION, _packed_attention)
 
@@ -81,7 +81,7 @@ def _packed_attention(
     sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    # transformers counts the token itself: its sliding_window is the reach to one side plus one.
+    # transformers counts the token itself: sliding_window is the reach to one side plus one.
     window = None if sliding_window is None else sliding_window - 1
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))  # (tokens, num_heads, head_dim)
     return packed.attend(q, k, v, scale=scaling, window=window).unsqueeze(0), None
@@ -118,7 +118,7 @@ class VarlenAttention:
             self.max_len,
             scale=scale,
             window_size=(reach, reach),
-            num_splits=1,  # a row's result does not depend on its neighbours
+            num_splits=1,  # a row's result does not depend on the other rows
         )
         output[self.num_tokens :] = 0  # the kernel leaves the filler unwritten
         return output
@@ -126,7 +126,7 @@ class VarlenAttention:
 
 @dataclass(frozen=True)
 class _Group:
-    """Rows of like length, padded to one length.
+    """Rows of similar length, padded to one length.
 
     Attributes:
         num_rows: number of rows.
@@ -141,22 +141,22 @@ class _Group:
     is_token: torch.Tensor
 
     def mask(self, window: int | None) -> torch.Tensor | None:
-        """Returns which keys a query sees, broadcastable to (rows, 1, len, len); None is all."""
+        """Returns which keys a query sees, broadcastable to (rows, 1, len, len); None for all."""
         if window is None or window >= self.padded_len:
             return self.is_token if self.has_padding else None
         place = torch.arange(self.padded_len, device=self.is_token.device)
         is_near = (place[:, None] - place[None, :]).abs() <= window  # (len, len)
-        # A padding query far from every token sees nothing, and softmax over nothing is NaN;
-        # its row of the result is dropped, so let it see everything.
+        # Softmax over nothing is NaN, so a padding query far from every token sees everything.
+        # Its result is dropped.
         sees_nothing = ~(is_near & self.is_token).any(-1, keepdim=True)
         return (is_near & self.is_token) | sees_nothing
 
 
 class GroupedAttention:
-    """PyTorch's attention over groups of rows of like length, on any device, in any dtype.
+    """PyTorch's attention over groups of rows of similar length, on any device, in any dtype.
 
-    A row's padded length depends on its own length alone, so its neighbours do not change the
-    shape that it is computed in.
+    A row's padded length depends only on its own length, so other rows do not change the shape in
+    which it is computed.
     """
 
     def __init__(self, batch: PackedBatch, *, device: torch.device) -> None:

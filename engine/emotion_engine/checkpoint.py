@@ -1,4 +1,4 @@
-"""A prepared checkpoint folder, as far as it can be read without torch."""
+"""A prepared checkpoint folder, read without torch."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Checkpoint:
     Attributes:
         folder: the folder.
         labels: label names in the order of the logits.
-        max_length: most tokens a row may have, special tokens included.
+        max_length: maximum tokens per row, special tokens included.
         problem_type: "single_label_classification" (softmax) or "multi_label_classification"
             (sigmoid).
         vocab_size: token ids are below this.
-        revision: 64 hex digits that name these weights, this tokenizer and these labels.
+        revision: 64 hex digits that identify these weights, this tokenizer and these labels.
     """
 
     folder: Path
@@ -45,7 +45,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
     Raises:
         CheckpointError: a file is missing or unreadable, there is no `id2label`, or the
-            checkpoint is no classifier.
+            checkpoint is not a classifier.
     """
     for name in (*REVISION_FILES, "labels.txt"):
         if not (folder / name).is_file():
@@ -82,8 +82,8 @@ def read_labels(config: dict[str, Any]) -> tuple[str, ...]:
     """Returns the labels of a config.json in the order of the logits.
 
     Raises:
-        CheckpointError: there is no `id2label`, its keys are not 0, 1, 2, ..., or a label is
-            there twice.
+        CheckpointError: there is no `id2label`, its keys are not 0, 1, 2, ..., a label is not
+            one line of text, or a label occurs twice.
     """
     id2label = config.get("id2label")
     if not isinstance(id2label, dict) or not id2label:
@@ -104,10 +104,10 @@ def read_labels(config: dict[str, Any]) -> tuple[str, ...]:
 
 
 def read_problem_type(config: dict[str, Any]) -> str:
-    """Returns the `problem_type` of a config.json, single-label where it says none.
+    """Returns the `problem_type` of a config.json; the default is single-label.
 
     Raises:
-        CheckpointError: the model is a regression, which has no label to return.
+        CheckpointError: another one, such as regression, which has no label to return.
     """
     problem_type = config.get("problem_type") or "single_label_classification"
     if problem_type not in PROBLEM_TYPES:
@@ -121,14 +121,14 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise CheckpointError(f"{path.name} is no JSON; run scripts/prepare_model.py") from error
+        raise CheckpointError(f"{path.name} is not JSON; run scripts/prepare_model.py") from error
     if not isinstance(document, dict):
-        raise CheckpointError(f"{path.name} is no JSON object; run scripts/prepare_model.py")
+        raise CheckpointError(f"{path.name} is not a JSON object; run scripts/prepare_model.py")
     return document
 
 
 def _read_count(config: dict[str, Any], name: str) -> int:
     value = config.get(name)
     if not isinstance(value, int) or value < 1:
-        raise CheckpointError(f"{name} is {value!r}; it must be a whole number of 1 or more")
+        raise CheckpointError(f"{name} is {value!r}; it must be an integer of at least 1")
     return value

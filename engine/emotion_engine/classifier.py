@@ -25,7 +25,7 @@ class Forward:
     Attributes:
         num_rows: rows in it.
         num_tokens: real tokens.
-        num_computed_tokens: tokens computed, with filler or padding.
+        num_computed_tokens: tokens computed, filler or padding included.
         seconds: wall time, until the probabilities are in host memory.
     """
 
@@ -41,8 +41,8 @@ class Outcome:
 
     Attributes:
         probabilities: (num_rows, num_labels) float32; NaN in the rows of `failures`.
-        failures: row to what went wrong with it.
-        forwards: the forward passes that it took.
+        failures: row to its error.
+        forwards: the forward passes of the call.
     """
 
     probabilities: NDArray[np.float32]
@@ -53,7 +53,7 @@ class Outcome:
         """Returns the probabilities of some rows, (rows, num_labels) float32.
 
         Raises:
-            EngineFailure: what went wrong with one of them.
+            EngineFailure: the error of one of them.
         """
         for row in range(span.start, span.stop):
             if row in self.failures:
@@ -67,7 +67,7 @@ class Classifier:
     Args:
         checkpoint: what is served.
         encoder: its model.
-        max_batch_tokens: most tokens of one forward pass, at least the checkpoint's max_length.
+        max_batch_tokens: maximum tokens per forward pass; at least the checkpoint's max_length.
     """
 
     def __init__(self, checkpoint: Checkpoint, *, encoder: Encoder, max_batch_tokens: int) -> None:
@@ -110,7 +110,7 @@ class Classifier:
         return f"{self.encoder}, {self.checkpoint}"
 
     def warm_up(self) -> None:
-        """Runs a forward pass of every size that needs it before the first request."""
+        """Runs one forward pass of each size that is slow the first time."""
         for size in self.encoder.sizes_to_warm(self.max_batch_tokens):
             num_full, rest = divmod(size, self.checkpoint.max_length)
             row_lens = [self.checkpoint.max_length] * num_full + [rest] * bool(rest)
@@ -120,7 +120,7 @@ class Classifier:
         """Returns the probabilities of each row.
 
         Args:
-            rows: for each row its real ids, (row_len,) int64, 1 to max_length of them.
+            rows: the real ids of each row, (row_len,) int64, row_len from 1 to max_length.
         """
         shape = (len(rows), len(self.checkpoint.labels))
         probabilities = np.full(shape, np.nan, dtype=np.float32)
@@ -141,7 +141,7 @@ class Classifier:
     def _run(
         self, batch: PackedBatch, *, rows: Sequence[NDArray[np.int64]]
     ) -> Iterator[tuple[PackedBatch, tuple[NDArray[np.float32], Forward] | OutOfMemory]]:
-        """Runs a batch; where memory runs out, both halves of it, once."""
+        """Runs a batch; if memory runs out, runs each half once."""
         result = self._try_forward(batch)
         if not isinstance(result, OutOfMemory) or batch.num_rows == 1:
             yield batch, result
@@ -155,7 +155,7 @@ class Classifier:
     def _try_forward(self, batch: PackedBatch) -> tuple[NDArray[np.float32], Forward] | OutOfMemory:
         with suppress(torch.OutOfMemoryError):
             return self._forward(batch)
-        torch.cuda.empty_cache()  # here, where the exception no longer holds its tensors
+        torch.cuda.empty_cache()  # only now: the exception held tensors
         return OutOfMemory(
             f"the device has no memory for {batch.num_rows} rows of {batch.num_tokens} tokens"
         )
@@ -178,7 +178,7 @@ def choose_dtype(wanted: str, *, device: torch.device) -> torch.dtype:
     """Returns the dtype to compute in.
 
     Args:
-        wanted: "bfloat16", "float32", or "auto": bfloat16 where the device has it in hardware.
+        wanted: "bfloat16", "float32", or "auto": bfloat16 if the device has it in hardware.
         device: where the model runs.
     """
     if wanted != "auto":

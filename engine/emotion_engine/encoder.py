@@ -1,7 +1,7 @@
 """The model that turns a packed batch into logits.
 
-`NativeEncoder` and `PackedEncoder` compute real tokens only, in C++ and in torch; `PaddedEncoder`
-serves every architecture that has no entry in `PACKED_HEADS`. All have the same interface.
+`NativeEncoder` (C++) and `PackedEncoder` (torch) compute only real tokens. `PaddedEncoder` runs
+every architecture that has no entry in `PACKED_HEADS`. All have the same interface.
 """
 
 from __future__ import annotations
@@ -25,26 +25,24 @@ from emotion_engine.heads import PACKED_HEADS
 from emotion_engine.native import NativeEncoder, find_obstacle
 from emotion_engine.packing import PackedBatch, token_sizes
 
-# Two cores with AVX-512, all-MiniLM-L6-v2 in bf16, 64 lyrics of 10 to 128 tokens: 107 rows a second
-# at 1,024 tokens a forward, 113 at 2,048, 4,096 and 8,192 (2026-11). Small forwards warm up faster.
+# Two cores with AVX-512, all-MiniLM-L6-v2 in bf16, 64 lyrics of 10 to 128 tokens: 107 rows/s at
+# 1,024 tokens per forward; 113 at 2,048, 4,096 and 8,192 (2026-11). Small forwards warm up faster.
 DEFAULT_BATCH_TOKENS = {"cpu": 2048, "cuda": 16384}
 
 
 class Encoder(Protocol):
-    """From a packed batch to logits.
-
-    `str` of it says in a few words what computes.
+    """Turns a packed batch into logits; `str` of it is a short description for the log.
 
     Attributes:
         is_padded: whether every row costs as much as the longest of its batch.
-        default_batch_tokens: tokens of a forward pass beyond which it is no faster.
+        default_batch_tokens: tokens per forward pass; more would not be faster.
     """
 
     is_padded: bool
     default_batch_tokens: int
 
     def sizes_to_warm(self, max_batch_tokens: int) -> tuple[int, ...]:
-        """Returns the token counts to run once, so that no request waits for a preparation."""
+        """Returns the token counts to run once before the first request."""
 
     def compute_logits(self, batch: PackedBatch) -> torch.Tensor:
         """Returns (num_rows, num_labels) float32, in the order of the batch."""
@@ -65,9 +63,9 @@ def load_encoder(
         wanted: see `build_encoder`.
 
     Raises:
-        SettingsError: `wanted` cannot be had.
+        SettingsError: `wanted` is "native", which cannot run here.
     """
-    transformers_logging.disable_progress_bar()  # nobody watches a server load
+    transformers_logging.disable_progress_bar()  # it would be noise in a server's log
     model = AutoModelForSequenceClassification.from_pretrained(
         folder,
         local_files_only=True,
@@ -90,14 +88,14 @@ def build_encoder(
         wanted: as `EngineSettings.encoder`.
 
     Raises:
-        SettingsError: `wanted` is "native", which cannot be used here.
+        SettingsError: `wanted` is "native", which cannot run here.
     """
     obstacle = find_obstacle(model, device=device, dtype=dtype)
     if wanted == "native" and obstacle is not None:
         raise SettingsError(f"encoder is 'native', but {obstacle}; choose 'auto' or 'torch'")
     if wanted in ("auto", "native") and obstacle is None:
         return NativeEncoder(model, dtype=dtype)
-    # A decoder's tokens see only those before them, which packed attention does not know of.
+    # A decoder needs causal attention, which the packed kernels do not have.
     is_decoder = getattr(model.config, "is_decoder", False)
     can_be_packed = model.config.model_type in PACKED_HEADS and not is_decoder
     encoder = PackedEncoder if can_be_packed and wanted != "padded" else PaddedEncoder
@@ -106,15 +104,15 @@ def build_encoder(
 
 
 def send(array: NDArray[Any], *, device: torch.device) -> torch.Tensor:
-    """Returns an array as a tensor on the device; to a GPU it goes while the host works on."""
+    """Returns an array as a tensor on the device; the copy to a GPU is asynchronous."""
     tensor = torch.from_numpy(array)
-    if device.type == "cuda":  # from memory that may move, the copy would make the host wait
+    if device.type == "cuda":  # a copy from pageable memory would block the host
         tensor = tensor.pin_memory()
     return tensor.to(device, non_blocking=True)
 
 
 class _TorchEncoder:
-    """What the encoders in torch share."""
+    """What both encoders in torch share."""
 
     name: str
 
@@ -127,12 +125,12 @@ class _TorchEncoder:
         return f"{self.name} ({self.reason})"
 
     def sizes_to_warm(self, max_batch_tokens: int) -> tuple[int, ...]:
-        """Returns all sizes: see `token_sizes`."""
+        """Returns all of `token_sizes`."""
         return token_sizes(max_batch_tokens)
 
 
 class PackedEncoder(_TorchEncoder):
-    """Base model on one token stream, head on one vector a row, both in torch."""
+    """Base model on one token stream, head on one vector per row, both in torch."""
 
     name, is_padded = "encoder in torch", False
 

@@ -1,4 +1,4 @@
-"""Everything the engine raises.
+"""What the engine raises.
 
 EngineError
 ├── InvalidRequest      the caller's fault: the sentence may be sent to the caller
@@ -38,4 +38,4 @@ class SettingsError(EngineFailure):
 
 
 class OutOfMemory(EngineFailure):
-    """The device has no memory for the forward pass, not even for half of the batch."""
+    """The device has no memory for the forward pass, even for half of the batch."""

@@ -1,10 +1,10 @@
-"""The classification heads, cut off their base models.
+"""Classification heads, separate from their base models.
 
-The stock heads pool position 0 of a batch row. In a packed stream every text has its own first
-position, so base and head are called apart: the base on the stream, the head on one vector a text.
-Heads stay in float32 whatever the base computes in: they cost next to nothing, and their rounding
-would go straight into the logits. Each class takes its modules out of the stock model, whose code
-for the architecture is named beside it (transformers 5).
+The stock heads pool position 0 of a batch row. In a packed stream each text starts at a position
+of its own, so base and head are called separately: the base on the stream, the head on one vector
+per text. Heads are always float32: they cost little, and their rounding errors would go straight
+into the logits. Each class takes its modules from the stock model that its docstring names
+(transformers 5).
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class PackedHead(nn.Module):
         self.config = model.config
 
     def pool(self, hidden: torch.Tensor, cu_seqlens: torch.Tensor) -> torch.Tensor:
-        """Returns one vector a row.
+        """Returns one vector per row.
 
         Args:
-            hidden: (num_computed_tokens, hidden_size), what the base returned.
+            hidden: (num_computed_tokens, hidden_size), the output of the base.
             cu_seqlens: (num_rows + 1,) int64.
 
         Returns:
@@ -79,7 +79,7 @@ class DistilBertHead(PackedHead):
 
 
 class RobertaHead(PackedHead):
-    """`RobertaForSequenceClassification` and XLM-RoBERTa's: a head that pools by itself."""
+    """`RobertaForSequenceClassification` and XLM-RoBERTa's; the stock head pools by itself."""
 
     def __init__(self, model: Any) -> None:
         super().__init__(model)
@@ -91,10 +91,10 @@ class RobertaHead(PackedHead):
         return logits
 
     def positions(self, batch: PackedBatch) -> NDArray[np.int64]:
-        """Returns RoBERTa's position ids: they begin after the padding id and skip it.
+        """Returns RoBERTa's position ids, which begin after the padding id.
 
-        A text may itself hold the padding token ("<pad>"); the stock model gives it the padding
-        position and does not count it, so neither does this.
+        A text may contain the padding token ("<pad>"). As in the stock model, it gets the padding
+        position and is not counted.
         """
         padding_id = self.config.pad_token_id
         is_counted = batch.input_ids[: batch.num_tokens] != padding_id
@@ -113,7 +113,7 @@ class ModernBertHead(PackedHead):
         self.head, self.classifier = model.head, model.classifier
 
     def pool(self, hidden: torch.Tensor, cu_seqlens: torch.Tensor) -> torch.Tensor:
-        """Returns one vector a row; see `PackedHead.pool`."""
+        """Returns one vector per row; see `PackedHead.pool`."""
         if self.config.classifier_pooling == "cls":
             return super().pool(hidden, cu_seqlens)
         return torch.segment_reduce(hidden[: cu_seqlens[-1]].float(), "mean", offsets=cu_seqlens)
@@ -131,4 +131,4 @@ PACKED_HEADS: dict[str, type[PackedHead]] = {
     "xlm-roberta": RobertaHead,
     "modernbert": ModernBertHead,
 }
-"""`model_type` of config.json to head: the architectures that run packed."""
+"""`model_type` of config.json to head, for each architecture that runs packed."""

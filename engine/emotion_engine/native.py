@@ -1,7 +1,7 @@
-"""The encoder in C++ (`engine/native`), for BERT's kin on processors with AVX-512.
+"""The encoder in C++ (`engine/native`): BERT and similar models, on processors with AVX-512.
 
-setup.py builds it when the package is installed. `find_obstacle` says where it cannot be used:
-there `PackedEncoder` computes the same in torch.
+setup.py builds it when the package is installed. Where it cannot run (see `find_obstacle`),
+`PackedEncoder` computes the same in torch.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SIGNATURES: dict[str, tuple[list[Any], Any]] = {
     "emotion_encoder_destroy": ([_POINTER], None),
     "emotion_linear": ([_POINTER] * 3 + [_INTEGER] * 3 + [_POINTER], None),
 }
-"""Function of the library to the types of its arguments and of its result."""
+"""Name of each function to the types of its arguments and its result."""
 NEEDED = {
     torch.float32: ("avx512_f", "avx512_bw", "avx512_dq", "avx512_vl"),
     torch.bfloat16: ("avx512_f", "avx512_bw", "avx512_dq", "avx512_vl", "avx512_bf16"),
@@ -42,24 +42,24 @@ NEEDED = {
 
 
 class NativeEncoder:
-    """Base model in C++ on the real tokens of a batch, head in torch with its products in C++.
+    """Base model in C++ on the real tokens of a batch; head in torch with linear layers in C++.
 
-    A row's answer has the same bits whatever shares its batch and however many threads there are:
-    every sum runs in one order, and nothing but the row itself goes into it.
+    A row's answer is bit-identical for any batch and any number of threads: each sum is computed
+    in a fixed order and depends only on the row.
 
     Args:
-        model: a model that `find_obstacle` has nothing against.
-        dtype: float32 or bfloat16; sums, norms and the residual stream are float32 in both.
+        model: a model for which `find_obstacle` returns None.
+        dtype: float32 or bfloat16; sums, norms and the residual stream are always float32.
     """
 
     is_padded = False
-    # Two cores, 64 lyrics of 5,893 tokens: 163 ms at 1,024 and 2,048 a forward, 157 at 4,096, 153
-    # at 8,192 (2026-11): at the end of each, threads wait for the last one.
+    # Two cores, 64 lyrics, 5,893 tokens: 163 ms at 1,024 and 2,048 tokens per forward, 157 at
+    # 4,096, 153 at 8,192 (2026-11): at the end of each forward, threads wait for the last one.
     default_batch_tokens = 8192
 
     def __init__(self, model: Any, *, dtype: torch.dtype) -> None:
         library = load_library()
-        assert library is not None  # find_obstacle has looked
+        assert library is not None  # find_obstacle has checked
         self.library = library
         self.hidden_size = model.config.hidden_size
         self.head = PACKED_HEADS[model.config.model_type](model)
@@ -101,28 +101,28 @@ class NativeEncoder:
         return logits
 
     def read_times(self) -> dict[str, float]:
-        """Returns kind of work to the seconds that all threads together spent on it so far."""
+        """Returns kind of work to seconds so far, summed over all threads."""
         nanoseconds = (ctypes.c_int64 * len(PARTS))()
         self.library.emotion_encoder_times(self.handle, nanoseconds)
         return {part: 1e-9 * each for part, each in zip(PARTS, nanoseconds, strict=True)}
 
     def sizes_to_warm(self, max_batch_tokens: int) -> tuple[int, ...]:
-        """Returns the largest size, which starts the threads: it prepares nothing for a size."""
+        """Returns one size: the threads must start, but nothing is prepared per size."""
         return (max_batch_tokens,)
 
     def num_computed_tokens(self, batch: PackedBatch) -> int:
-        """Returns the number of real tokens: it computes no others."""
+        """Returns the number of real tokens, which are all it computes."""
         return batch.num_tokens
 
 
 def find_obstacle(model: Any, *, device: torch.device, dtype: torch.dtype) -> str | None:
-    """Returns why the encoder in C++ cannot run a model here, None if it can.
+    """Returns why the encoder in C++ cannot run a model here; None if it can.
 
     Args:
         model: any model for sequence classification of transformers.
-        device: where it is to run.
-        dtype: float32 or bfloat16. On a processor with AMX torch multiplies bfloat16 with that, and
-            this code could not.
+        device: where to run.
+        dtype: float32 or bfloat16. Not bfloat16 on a processor with AMX, which torch uses and this
+            code does not.
     """
     config = model.config
     if config.model_type not in LAYOUTS:
@@ -134,7 +134,7 @@ def find_obstacle(model: Any, *, device: torch.device, dtype: torch.dtype) -> st
     if missing:
         return f"the processor has no {missing[0]}"
     if dtype == torch.bfloat16 and capabilities.get("amx_bf16"):
-        return "torch uses the processor's AMX for bfloat16, and it could not"
+        return "it cannot use the processor's AMX for bfloat16, which torch does"
     if load_library() is None:
         return "it was not built: install g++, then this package again"
     activation = getattr(config, "hidden_act", None) or config.activation
@@ -142,7 +142,7 @@ def find_obstacle(model: Any, *, device: torch.device, dtype: torch.dtype) -> st
     intermediate_size = LAYOUTS[config.model_type](model).intermediate_size
     head_size = hidden_size // config.num_attention_heads
     if config.num_hidden_layers < 1 or getattr(config, "is_decoder", False):
-        return "it has no code for decoders, nor for models without layers"
+        return "it has no code for decoders or for models without layers"
     if activation != "gelu" or hidden_size % 64 or intermediate_size % 64 or head_size % 16:
         return (
             f"it has no code for activation {activation}, hidden size {hidden_size}, "
@@ -153,7 +153,7 @@ def find_obstacle(model: Any, *, device: torch.device, dtype: torch.dtype) -> st
 
 @cache
 def load_library() -> ctypes.CDLL | None:
-    """Returns the library in C++; None where it was not built, or with another interface."""
+    """Returns the library in C++; None if it was not built or has another interface."""
     spec = find_spec(LIBRARY)
     if spec is None or spec.origin is None:
         return None
@@ -168,7 +168,7 @@ def load_library() -> ctypes.CDLL | None:
 
 
 class _Linear(nn.Module):
-    """A linear layer of a head: each of its sums runs in one order, in any company."""
+    """A linear layer of a head; each sum is computed in a fixed order."""
 
     def __init__(self, linear: nn.Linear, *, library: ctypes.CDLL) -> None:
         super().__init__()
@@ -205,7 +205,7 @@ class _BertLayout:
         self.epsilon = model.config.layer_norm_eps
 
     def token_type(self) -> NDArray[np.float32]:
-        """Returns what every token has added for its type, (hidden_size,) float32."""
+        """Returns the embedding of token type 0, (hidden_size,) float32."""
         types = _numbers(self.embeddings.token_type_embeddings.weight)
         first: NDArray[np.float32] = types[0]
         return first
@@ -221,7 +221,7 @@ class _BertLayout:
 
 
 class _DistilBertLayout:
-    """Where `DistilBertModel` keeps its weights; its epsilon is written in its code."""
+    """Where `DistilBertModel` keeps its weights; its code has a fixed epsilon."""
 
     def __init__(self, model: Any) -> None:
         self.embeddings = model.base_model.embeddings
@@ -230,7 +230,7 @@ class _DistilBertLayout:
         self.epsilon = 1e-12
 
     def token_type(self) -> NDArray[np.float32]:
-        """Returns zeros: there are no types."""
+        """Returns zeros: there are no token types."""
         return np.zeros(self.embeddings.word_embeddings.embedding_dim, dtype=np.float32)
 
     def modules(self, block: Any) -> tuple[nn.Module, ...]:
@@ -262,7 +262,7 @@ class _Description(ctypes.Structure):
 
 
 class _Weights:
-    """The weights of a model as `_Description`, and the arrays it points to."""
+    """The weights of a model as a `_Description`, and the arrays that it points to."""
 
     def __init__(self, model: Any) -> None:
         layout = LAYOUTS[model.config.model_type](model)

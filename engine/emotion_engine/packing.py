@@ -1,7 +1,7 @@
 """Rows laid end to end in one token stream, so that no padding is computed.
 
-The idea is that of flash-attention's variable-length batches: one stream of tokens and the offsets
-`cu_seqlens` at which its rows begin and end.
+As in flash-attention's variable-length batches: one stream of tokens, and the offsets `cu_seqlens`
+at which its rows begin and end.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class PackedBatch:
     """The rows of one forward pass, shortest first.
 
     Attributes:
-        rows: (num_rows,) int64, where each row stood in the list that was packed.
+        rows: (num_rows,) int64, the index of each row in the list that was packed.
         input_ids: (num_computed_tokens,) int64, all rows laid end to end, then filler.
         cu_seqlens: (num_rows + 1,) int64, row i is `input_ids[cu_seqlens[i]:cu_seqlens[i + 1]]`.
     """
@@ -44,16 +44,16 @@ class PackedBatch:
 
     @property
     def num_computed_tokens(self) -> int:
-        """Number of tokens with the filler that rounds up to a warmed size."""
+        """Number of tokens, including the filler that rounds up to a warmed size."""
         return len(self.input_ids)
 
     @property
     def row_lens(self) -> NDArray[np.int64]:
-        """(num_rows,) int64, tokens of each row."""
+        """(num_rows,) int64, the number of tokens of each row."""
         return np.diff(self.cu_seqlens)
 
     def positions(self) -> NDArray[np.int64]:
-        """Returns (num_computed_tokens,) int64, each token's place in its row, 0 for filler."""
+        """Returns (num_computed_tokens,) int64, each token's position in its row; 0 for filler."""
         positions = np.zeros(self.num_computed_tokens, dtype=np.int64)
         starts = np.repeat(self.cu_seqlens[:-1], self.row_lens)
         positions[: self.num_tokens] = np.arange(self.num_tokens) - starts
@@ -64,10 +64,10 @@ class PackedBatch:
 def token_sizes(max_batch_tokens: int) -> tuple[int, ...]:
     """Returns the token counts that forwards are rounded up to, ascending.
 
-    oneDNN and CUDA libraries prepare a kernel for each new matrix shape, which can take a request
-    hundreds of milliseconds; a fixed set of sizes is prepared before the first request. Multiples
-    of 16 up to 128, then eight sizes between a power of two and the next: there, rounding adds
-    4 % on average and never more than 12.5 %.
+    oneDNN and the CUDA libraries prepare a kernel for each new matrix shape, which can take
+    hundreds of milliseconds. A fixed set of sizes can be prepared before the first request:
+    multiples of 16 up to 128, then eight sizes from each power of two to the next. There, rounding
+    adds 4 % on average and at most 12.5 %.
     """
     sizes, size = [], SMALLEST_SIZE
     while size < max_batch_tokens:
@@ -80,11 +80,11 @@ def token_sizes(max_batch_tokens: int) -> tuple[int, ...]:
 def pack(
     rows: Sequence[NDArray[np.int64]], *, max_batch_tokens: int, is_padded: bool = False
 ) -> Iterator[PackedBatch]:
-    """Packs rows into forwards within the token budget, rows of like length together.
+    """Packs rows into forwards within the token budget, rows of similar length together.
 
     Args:
-        rows: for each row its ids, (row_len,) int64, none longer than `max_batch_tokens`.
-        max_batch_tokens: most tokens of one forward pass.
+        rows: the ids of each row, (row_len,) int64, none longer than `max_batch_tokens`.
+        max_batch_tokens: maximum tokens per forward pass.
         is_padded: count every row as long as the longest of its batch.
     """
     by_length = sorted(range(len(rows)), key=lambda i: len(rows[i]))

@@ -1,4 +1,4 @@
-"""What a caller sent, checked and cut into rows of real tokens."""
+"""Checks what a caller sent and cuts it into rows of real tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from emotion_engine.checkpoint import Checkpoint
 from emotion_engine.errors import InvalidRequest
 
 Ids = NDArray[np.int64]
-MAX_ECHO = 64  # characters of a caller's value in a sentence; gRPC limits what an error may hold
+MAX_ECHO = 64  # characters of a caller's value in a sentence; gRPC limits the size of an error
 
 
 def read_rows(input_ids: Ids, attention_mask: Ids, *, checkpoint: Checkpoint) -> list[Ids]:
@@ -17,17 +17,17 @@ def read_rows(input_ids: Ids, attention_mask: Ids, *, checkpoint: Checkpoint) ->
 
     Args:
         input_ids: (rows, length) int64. Ids under a 0 of the mask are ignored.
-        attention_mask: (rows, length) int64, each row some 1s and then 0s.
-        checkpoint: whose vocabulary the ids are of, and whose max_length limits a row.
+        attention_mask: (rows, length) int64; in each row 1s, then 0s.
+        checkpoint: gives the vocabulary size and max_length.
 
     Returns:
-        For each row its real ids, (row_len,) int64.
+        The real ids of each row, (row_len,) int64.
 
     Raises:
-        InvalidRequest: with the row, the value and the limit.
+        InvalidRequest: names the row, the value and the limit.
     """
     _check_shapes(input_ids, attention_mask, max_length=checkpoint.max_length)
-    is_full = bool((attention_mask == 1).all())  # as that of every request of one row
+    is_full = bool((attention_mask == 1).all())  # always, if the request has one row
     if not is_full:
         _check_mask(attention_mask)
     if input_ids.size and (input_ids.min() < 0 or input_ids.max() >= checkpoint.vocab_size):
@@ -42,7 +42,7 @@ def check_revision(asked: str | None, *, served: str) -> None:
     """Refuses a request that was tokenized for another checkpoint.
 
     Args:
-        asked: the request parameter `revision`; None where the request has none.
+        asked: the request parameter `revision`; None if the request has none.
         served: the revision of the checkpoint that answers.
 
     Raises:
@@ -65,7 +65,7 @@ def _check_shapes(input_ids: Ids, attention_mask: Ids, *, max_length: int) -> No
         )
     length = input_ids.shape[1]
     if length < 1:
-        raise InvalidRequest("input_ids has 0 tokens a row; the least is 1", reason="empty")
+        raise InvalidRequest("input_ids has 0 tokens a row; minimum is 1", reason="empty")
     if length > max_length:
         raise InvalidRequest(
             f"input_ids has {length} tokens a row, padding included; limit is {max_length}",
@@ -85,7 +85,7 @@ def _check_mask(mask: Ids) -> None:
     empty = ~mask.any(axis=1)
     if empty.any():
         raise InvalidRequest(
-            f"row {int(empty.argmax())}: attention_mask has no 1; the least is 1 token a row",
+            f"row {int(empty.argmax())}: attention_mask has no 1; minimum is 1 token a row",
             reason="empty",
         )
     rising = np.diff(mask, axis=1, prepend=1) > 0

@@ -1,4 +1,4 @@
-"""The tunables of the models, as config.pbtxt gives them."""
+"""The settings of the models, from config.pbtxt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ENCODERS = ("auto", "native", "torch", "padded")
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointSettings:
-    """The `parameters` of a model that reads nothing but the checkpoint.
+    """The `parameters` of a model that only reads the checkpoint.
 
     Attributes:
         checkpoint: checkpoint folder, relative to the model's folder.
@@ -28,7 +28,7 @@ class CheckpointSettings:
         """Reads settings from a model's configuration.
 
         Args:
-            document: config.pbtxt as the JSON that Triton hands to a Python model.
+            document: config.pbtxt as JSON, as Triton passes it to a Python model.
 
         Raises:
             SettingsError: a parameter is missing, unknown, not of its type or out of range.
@@ -41,7 +41,7 @@ class CheckpointSettings:
         """Reads settings from strings.
 
         Args:
-            parameters: name to value, both as they stand in config.pbtxt.
+            parameters: name to value, as in config.pbtxt.
 
         Raises:
             SettingsError: a parameter is missing, unknown, not of its type or out of range.
@@ -64,13 +64,13 @@ class EngineSettings(CheckpointSettings):
     """The `parameters` of the model `emotion`.
 
     Attributes:
-        dtype: "bfloat16", "float32", or "auto": bfloat16 where the device has it in hardware.
-        encoder: "native" for the one in C++, which needs a CPU with AVX-512 and BERT, DistilBERT,
-            RoBERTa or XLM-RoBERTa; "torch", without padding where it can be; "padded" for
-            transformers' own model; "auto": native where it can be used, else torch.
-        max_batch_tokens: most tokens a forward pass may compute; larger batches take several. 0
-            takes 8,192 in C++, and in torch 2,048 on a CPU and 16,384 on a GPU.
-        num_threads: CPU threads of a forward pass; 0 takes torch's choice, one a core.
+        dtype: "bfloat16", "float32", or "auto": bfloat16 if the device has it in hardware.
+        encoder: "native" (C++; needs a CPU with AVX-512 and BERT, DistilBERT, RoBERTa or
+            XLM-RoBERTa), "torch" (without padding where possible), "padded" (transformers' own
+            model), or "auto": native if it can run, else torch.
+        max_batch_tokens: maximum tokens per forward pass; larger batches take several. 0 is 8,192
+            in C++, and in torch 2,048 on a CPU and 16,384 on a GPU.
+        num_threads: CPU threads of a forward pass; 0 is torch's default, one per core.
     """
 
     checkpoint: str = "1/checkpoint"
@@ -95,4 +95,4 @@ def _parse(name: str, text: str, *, kind: object) -> str | int:
     try:
         return int(text)
     except ValueError:
-        raise SettingsError(f"{name} is {text!r}; it must be a whole number") from None
+        raise SettingsError(f"{name} is {text!r}; it must be an integer") from None

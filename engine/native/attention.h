@@ -1,4 +1,4 @@
-// Attention within one row, one head at a time, with the keys and values of the row in place.
+// Attention within one row, one head at a time.
 #pragma once
 
 #include "product.h"
@@ -7,7 +7,7 @@ namespace emotion {
 
 inline int round_up(int x, int step) { return (x + step - 1) / step * step; }
 
-// One thread's room for the attention of rows up to a length.
+// One thread's buffers for attention over rows up to a given length.
 template <class P>
 struct AttentionRoom {
   Buffer<typename P::Element> keys;    // panels of 64 tokens, each [head_dim / GROUP][64][GROUP]
@@ -67,7 +67,8 @@ void pack_values(
   }
 }
 
-// The shares of up to six queries, unnormalized: e^(score - largest). Returns 1 / their sums.
+// Turns the scores of up to six queries into unnormalized shares, e^(score - largest), and writes
+// 1 / sum of each query to `factors`.
 template <class P>
 void soften(int num_rows, int num_tokens, float scale, AttentionRoom<P>& room, float* factors) {
   const int padded = round_up(num_tokens, LANES);
@@ -93,10 +94,10 @@ void soften(int num_rows, int num_tokens, float scale, AttentionRoom<P>& room, f
   }
 }
 
-// The first `num_queries` queries of one row and one head.
+// Attends with the first `num_queries` queries of one row and one head.
 //
-// `states` is the row's [tokens][3][heads][head_dim] from the head's first column on; `context` is
-// [num_queries][heads][head_dim], likewise: left factors of the next product.
+// `states` is the row's [tokens][3][heads][head_dim], starting at the head's first column; so is
+// `context`, [num_queries][heads][head_dim]: left factors of the next product.
 template <class P>
 void attend(
     const typename P::Element* states, typename P::Element* context, int num_tokens,

@@ -1,7 +1,7 @@
 // A BERT encoder (Devlin et al., 2018) on packed rows, for processors with AVX-512.
 //
-// It computes what a classifier needs: the last hidden state of each row's first token. In the last
-// layer, only keys and values are computed of the other tokens.
+// It computes what a classifier needs: the last hidden state of each row's first token. Of the
+// other tokens, the last layer computes only keys and values.
 #include <omp.h>
 #include <sched.h>
 
@@ -14,11 +14,11 @@
 
 namespace emotion {
 
-constexpr int INTERFACE = 1;       // of the functions below; native.py asks for the same
+constexpr int INTERFACE = 1;       // version of the functions below; native.py expects the same
 constexpr int BLOCK = 48;          // tokens that go through a layer together
-constexpr int CHUNK_TOKENS = 256;  // tokens of the rows that one thread takes by itself
+constexpr int CHUNK_TOKENS = 256;  // tokens of the rows that one thread computes alone
 
-// Sizes and weights as the caller holds them: float32, row-major; `layers` is 16 pointers a layer
+// Sizes and weights in the caller's memory: float32, row-major; `layers` has 16 pointers per layer
 // in the order of `Layer`'s constructor.
 struct Description {
   int64_t num_layers, hidden_size, num_heads, intermediate_size;
@@ -64,9 +64,9 @@ struct Layer {
 
 // Where the threads of a team wait for each other.
 //
-// One that waits gives way after a moment. Threads that slept often wake up on one core, and stay
-// there for milliseconds: there OpenMP's barrier, which spins, keeps back the very thread that it
-// waits for, and a lone text takes five times as long.
+// A waiting thread yields after a moment. Sleeping threads often wake up on the same core and stay
+// there for milliseconds. OpenMP's barrier spins, which blocks the thread that it waits for: a
+// single text took five times as long.
 class Barrier {
  public:
   void wait(int num_threads) {
@@ -88,8 +88,8 @@ class Barrier {
   std::atomic<int> num_waiting_{0}, round_{0};
 };
 
-// The cores that the threads of a run are on. One that wakes up beside another moves to a free
-// core; it may be moved again by the system at any time.
+// The cores that the threads of a run are on. A thread that wakes up on the same core as another
+// moves to a free one; the system may move it again at any time.
 class Cores {
  public:
   void spread() {
@@ -112,17 +112,17 @@ class Cores {
   std::atomic<bool> is_taken_[CPU_SETSIZE] = {};
 };
 
-// The threads that work on one chunk, and what one of them is among them.
+// The threads that work on one chunk, as one of them sees them.
 struct Team {
   int rank = 0;
   int size = 1;
   Barrier* barrier = nullptr;
 };
 
-// What a thread does: bias, GELU and residual are part of the linear layers.
+// Kinds of work; bias, GELU and residual are part of the linear layers.
 enum Part { LINEAR, ATTENTION, BETWEEN, WAITING, NUM_PARTS };
 
-// A thread's nanoseconds, lap by lap.
+// A thread's nanoseconds by kind of work.
 class Stopwatch {
  public:
   void start() { last_ = now(); }
@@ -142,14 +142,14 @@ class Stopwatch {
 
 // Rows of one chunk, in the stream of the batch.
 struct Chunk {
-  const int64_t* offsets;  // [num_rows + 1], the rows' places in the stream
+  const int64_t* offsets;  // [num_rows + 1], where the rows begin and end in the stream
   int num_rows;
   int num_tokens() const { return static_cast<int>(offsets[num_rows] - offsets[0]); }
   int64_t first_token(int row) const { return offsets[row] - offsets[0]; }
   int length(int row) const { return static_cast<int>(offsets[row + 1] - offsets[row]); }
 };
 
-// What a team keeps of its chunk.
+// A team's buffers for its chunk.
 template <class P>
 struct ChunkRoom {
   Buffer<float> hidden;                      // [tokens][hidden]
@@ -167,7 +167,7 @@ struct ChunkRoom {
   }
 };
 
-// What a thread keeps to itself.
+// A thread's own buffers.
 template <class P>
 struct ThreadRoom {
   AttentionRoom<P> attention;
@@ -177,7 +177,7 @@ struct ThreadRoom {
 class AnyEncoder {
  public:
   virtual ~AnyEncoder() = default;
-  // Whether all of them have an embedding.
+  // Whether all ids and positions have an embedding.
   virtual bool knows(
       const int64_t* ids, const int64_t* positions, const int64_t* offsets, int num_rows) const = 0;
   virtual void run(
@@ -216,9 +216,9 @@ class Encoder : public AnyEncoder {
       int num_threads, float* pooled) override {
     const std::vector<int> starts = cut(offsets, num_rows, num_threads);
     const int num_chunks = static_cast<int>(starts.size()) - 1;
-    // Few chunks would leave threads idle at the end: then all of them work on the whole together.
+    // With few chunks, threads would be idle at the end; instead, all work on the whole together.
     const bool is_shared = num_threads > 1 && num_chunks < 3 * num_threads;
-    // All memory is taken here, where it may run out without ending the process.
+    // Allocate everything here, where bad_alloc can be caught: in a thread it ends the process.
     std::vector<ThreadRoom<P>> own_rooms(num_threads);
     for (auto& own : own_rooms) own.attention.reserve(longest(offsets, num_rows), head_dim_);
     std::vector<ChunkRoom<P>> rooms(is_shared ? 1 : num_threads);
@@ -253,7 +253,7 @@ class Encoder : public AnyEncoder {
   }
 
  private:
-  // Whole rows in chunks: small enough to share out evenly, large enough to use a weight often.
+  // Cuts into chunks of whole rows: small enough to balance, large enough to reuse weights.
   static std::vector<int> cut(const int64_t* offsets, int num_rows, int num_threads) {
     const int64_t fair = offsets[num_rows] / (4 * num_threads);
     const int64_t limit = std::clamp<int64_t>(fair, BLOCK, CHUNK_TOKENS);
@@ -306,8 +306,8 @@ class Encoder : public AnyEncoder {
     });
   }
 
-  // Blocks of tokens, one after the other. A thread by itself takes small ones, whose states stay
-  // in its cache; a team takes all at once, so that each weight is read by one of its threads.
+  // Calls `work` for blocks of tokens, in order. A single thread takes small blocks, which stay in
+  // its cache. A team takes all tokens at once, so that only one thread reads each weight.
   template <class Do>
   static void over_blocks(int num_tokens, const Team& team, Do&& work) {
     const int num_blocks = team.size > 1 ? 1 : (num_tokens + BLOCK - 1) / BLOCK;
@@ -315,7 +315,7 @@ class Encoder : public AnyEncoder {
       work(num_tokens * b / num_blocks, num_tokens * (b + 1) / num_blocks);
   }
 
-  // Items shared out in the team.
+  // Divides items among the team.
   template <class Do>
   static void share(int num_items, const Team& team, Do&& work) {
     const int first = num_items * team.rank / team.size;
@@ -323,7 +323,7 @@ class Encoder : public AnyEncoder {
     for (int i = first; i < last; ++i) work(i);
   }
 
-  // The end of a step: what it made, all of the team may read.
+  // Ends a step: afterwards, the whole team may read its results.
   static void end(Part part, const Team& team, ThreadRoom<P>& own) {
     own.stopwatch.lap(part);
     if (team.size == 1) return;
@@ -331,8 +331,8 @@ class Encoder : public AnyEncoder {
     own.stopwatch.lap(WAITING);
   }
 
-  // A linear layer's outputs from `first_column` to `last_column`, shared out in the team: panels
-  // of outputs, and groups of tokens where there are many tokens or fewer panels than threads.
+  // Computes a linear layer's outputs from `first_column` to `last_column`. The team divides panels
+  // of outputs; with many tokens, or fewer panels than threads, also groups of tokens.
   template <class Finish>
   static void apply(
       const Linear<P>& linear, int num_tokens, const typename P::Element* left, int first_column,
@@ -363,13 +363,13 @@ class Encoder : public AnyEncoder {
     settle(norm_, hidden, at(room.inputs, token));
   }
 
-  // Layer norm of a token, in place, and the left factors that it makes.
+  // Layer norm of a token, in place, and its result as left factors.
   void settle(const Norm& norm, float* hidden, typename P::Element* inputs) const {
     normalize(hidden, hidden_, norm.weight.data(), norm.bias.data(), epsilon_);
     emotion::encode<P>(hidden, hidden_, inputs);
   }
 
-  // Queries, keys and values; without the queries from column `hidden_` on.
+  // Queries, keys and values; `first_column` = `hidden_` leaves out the queries.
   void project(
       const Layer<P>& layer, ChunkRoom<P>& room, int first, int last, int first_column,
       const Team& team) const {
@@ -424,7 +424,7 @@ class Encoder : public AnyEncoder {
     settle_all(layer.output_norm);
   }
 
-  // The last layer for the first tokens of some rows, whose keys and values are there.
+  // The last layer for the first tokens of some rows; their keys and values are computed already.
   void pool(
       const Chunk& chunk, int first, int last, float* pooled, ChunkRoom<P>& room,
       ThreadRoom<P>& own, const Team& team) const {
@@ -489,7 +489,7 @@ void* emotion_encoder_create(
 
 int emotion_interface() { return emotion::INTERFACE; }
 
-// Returns 0 where all went well, 1 where there was no memory, 2 for an id or position that is none.
+// Returns 0 for success, 1 for no memory, 2 for an id or position out of range.
 int emotion_encoder_run(
     void* encoder, const int64_t* ids, const int64_t* positions, const int64_t* offsets,
     int64_t num_rows, int64_t num_threads, float* pooled) {
@@ -504,7 +504,7 @@ int emotion_encoder_run(
   return 0;
 }
 
-// Where the time went in all runs so far: nanoseconds of all threads, in the order of `Part`.
+// Nanoseconds of all threads in all runs so far, in the order of `Part`.
 void emotion_encoder_times(const void* encoder, int64_t* nanoseconds) {
   using namespace emotion;
   std::copy_n(static_cast<const AnyEncoder*>(encoder)->nanoseconds, +NUM_PARTS, nanoseconds);

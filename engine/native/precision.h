@@ -1,8 +1,8 @@
-// What the factors of a matrix product are stored in, and how they are multiplied.
+// How the factors of a matrix product are stored and multiplied.
 //
-// A precision names the type of an element, how many neighbours along the inner dimension one
-// instruction multiplies and adds (GROUP), and the arithmetic. A left factor is a row of
-// activations, a right one weights, or keys and values. Sums are float32.
+// A precision defines the element type, how many elements along the inner dimension one instruction
+// multiplies and adds (GROUP), and the arithmetic. Left factors are rows of activations; right
+// factors are weights, or keys and values. Sums are float32.
 #pragma once
 
 #include <algorithm>
@@ -42,14 +42,14 @@ struct Bfloat16 {
   static void encode(Floats x, Element* target) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(target), (__m256i)_mm512_cvtneps_pbh(x));
   }
-  static Element encode_right(float x) {  // to nearest, ties to even; weights are no NaN
+  static Element encode_right(float x) {  // to nearest, ties to even; weights are never NaN
     uint32_t bits;
     std::memcpy(&bits, &x, sizeof bits);
     return static_cast<Element>((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
   }
 };
 
-// A row of left factors; `size` is a multiple of 16.
+// Encodes a row of left factors; `size` is a multiple of 16.
 template <class P>
 inline void encode(const float* row, int size, typename P::Element* target) {
   for (int i = 0; i < size; i += LANES) P::encode(load(row + i), target + i);

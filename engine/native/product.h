@@ -1,7 +1,7 @@
 // Matrix products of a few rows with a packed right factor.
 //
-// The sum of an output runs over the inner dimension in one order, whatever rows are computed
-// beside it: a row's result has the same bits in any company.
+// Each output is summed over the inner dimension in a fixed order, so a row's result is
+// bit-identical whatever other rows are computed with it.
 #pragma once
 
 #include <cstddef>
@@ -36,8 +36,7 @@ class Buffer {
   size_t size_ = 0;
 };
 
-// What a tile asks the memory for beside its work, for those that come after it: `step` bytes for
-// each step along the inner dimension.
+// What a tile prefetches for later tiles: `step` bytes per step along the inner dimension.
 struct Ahead {
   const char* start = nullptr;
   int step = 0;
@@ -116,7 +115,7 @@ class Linear {
   void apply(int num_rows, const typename P::Element* left, int column, Finish&& finish) const {
     const int num_tiles = (num_rows + TILE_ROWS - 1) / TILE_ROWS;
     const typename P::Element* panel = packed_.get() + static_cast<size_t>(column) * inputs;
-    // The tiles of this panel fetch the next one, a part each; weights come from far away.
+    // Each tile of this panel prefetches a part of the next panel: weights are not in the cache.
     const char* next = reinterpret_cast<const char*>(panel + static_cast<size_t>(PANEL) * inputs);
     const int step = PANEL * P::GROUP * sizeof(typename P::Element) / num_tiles;
     for (int tile = 0; tile < num_tiles; ++tile) {

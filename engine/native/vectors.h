@@ -16,13 +16,13 @@ inline Floats all(float x) { return _mm512_set1_ps(x); }
 
 // e^x within 3 units in the last place, for x from -87 to 88; below, 0 or a number near it.
 inline Floats exp(Floats x) {
-  x = _mm512_max_ps(all(-87.0f), x);  // in this order it keeps a NaN
+  x = _mm512_max_ps(all(-87.0f), x);  // this order of arguments keeps NaN
   const Floats power = _mm512_roundscale_ps(
       _mm512_mul_ps(x, all(1.44269504f)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   // ln 2 in two parts, so that the remainder keeps its bits.
   Floats rest = _mm512_fnmadd_ps(power, all(0.693359375f), x);
   rest = _mm512_fnmadd_ps(power, all(-2.12194440e-4f), rest);
-  Floats sum = all(1.0f / 720);  // Taylor's series; |rest| is at most ln(2) / 2
+  Floats sum = all(1.0f / 720);  // Taylor series; |rest| is at most ln(2) / 2
   sum = _mm512_fmadd_ps(sum, rest, all(1.0f / 120));
   sum = _mm512_fmadd_ps(sum, rest, all(1.0f / 24));
   sum = _mm512_fmadd_ps(sum, rest, all(1.0f / 6));

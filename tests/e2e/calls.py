@@ -1,4 +1,4 @@
-"""Bare calls to Triton, for what our client would not send."""
+"""Plain calls to Triton, for requests that our client does not send."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ TIMEOUT_S = 20.0
 
 
 def ids_inputs(ids: Any, mask: Any = None) -> list[InferInput]:
-    """Returns the inputs of `emotion`; the mask is all ones where none is given."""
+    """Returns the inputs of `emotion`; the default mask is all ones."""
     ids = np.asarray(ids, dtype=np.int64)
     mask = np.ones_like(ids) if mask is None else np.asarray(mask, dtype=np.int64)
     return [tensor("input_ids", ids), tensor("attention_mask", mask)]
 
 
 def text_inputs(*texts: str | bytes) -> list[InferInput]:
-    """Returns the input of `emotion_text` and `emotion_tokenizer`, a row a text."""
+    """Returns the input of `emotion_text` and `emotion_tokenizer`, one row per text."""
     rows = [[text.encode() if isinstance(text, str) else text] for text in texts]
     return [tensor("text", np.array(rows, dtype=object))]
 
@@ -44,7 +44,7 @@ def probabilities(result: Any) -> np.ndarray:
 
 
 def start_all(jobs: list[Any], *, at_a_time: int) -> list[Future[Any]]:
-    """Runs functions at the same time, and returns when all of them are done."""
+    """Runs functions concurrently; returns when all are done."""
     with ThreadPoolExecutor(at_a_time) as pool:
         return [pool.submit(job) for job in jobs]
 

@@ -7,7 +7,7 @@ import signal
 from contextlib import ExitStack
 
 from e2e.serve_process import serve
-from serving.address import Address, claim_ports
+from emotion_server.address import FREE_PORTS, claim_ports
 
 DEATHS = {
     "killed": lambda running: os.kill(running.triton_pid(), signal.SIGKILL),
@@ -20,7 +20,7 @@ class Replica:
     """serve.py on ports of its own, where it can start again."""
 
     def __init__(self, repository):
-        address = claim_ports(Address(http_port=0, grpc_port=0, metrics_port=0))
+        address = claim_ports(FREE_PORTS)
         self.url = address.url
         self._options = [f"--model-repository={repository}"] + [
             f"--{name}-port={getattr(address, f'{name}_port')}"

@@ -1,4 +1,4 @@
-"""scripts/serve.py as a process of its own, as an operator runs it."""
+"""scripts/serve.py in a separate process, as an operator runs it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.triton_server import REPOSITORY
+from emotion_command.checkout import ROOT
 
-SERVE = REPOSITORY.parent / "scripts" / "serve.py"
+SERVE = ROOT / "scripts" / "serve.py"
 SHARED_MEMORY = Path("/dev/shm")
 READY_TIMEOUT_S = 200
 
@@ -39,18 +39,27 @@ class ServeProcess:
         return re.search(r"gRPC (\S+),", self.output.read_text())[1]
 
     def wait_until_ready(self) -> None:
+        self._wait_until(lambda: "ready." in self.output.read_text())
+
+    def wait_until_triton_starts(self) -> None:
+        self._wait_until(lambda: any(self._find_triton()))
+
+    def _wait_until(self, is_done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
-        while "ready." not in self.output.read_text():
+        while not is_done():
             assert self.process.poll() is None, self.errors.read_text()
             assert time.monotonic() < deadline, self.errors.read_text()
             time.sleep(0.1)
+
+    def _find_triton(self) -> Iterator[int]:
+        return (pid for pid in children(self.process.pid) if "tritonserver" in command(pid))
 
     def stop(self, number: int = signal.SIGTERM, *, timeout_s: float = 40) -> int:
         self.process.send_signal(number)
         return self.process.wait(timeout_s)
 
     def triton_pid(self) -> int:
-        return next(pid for pid in children(self.process.pid) if "tritonserver" in command(pid))
+        return next(self._find_triton())
 
     def model_pid(self, model: str) -> int:
         """Returns the process of a Python model."""
@@ -61,10 +70,14 @@ class ServeProcess:
         triton = self.triton_pid()
         return [triton, *children(triton)]
 
+    def read_prefix(self) -> str:
+        """Returns the beginning of the names of the server's shared memory and scratch folder."""
+        return re.search(r"shm-region-prefix-name=(\S+)", command(self.triton_pid()))[1]
+
 
 @contextmanager
 def serve(*options: str) -> Iterator[ServeProcess]:
-    """Runs serve.py on free ports of 127.0.0.1; it is dead afterwards."""
+    """Runs serve.py on free ports of 127.0.0.1, and stops it afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         output, errors = Path(folder, "output"), Path(folder, "errors")
         ports = [f"--{name}-port=0" for name in ("http", "grpc", "metrics")]
@@ -96,7 +109,7 @@ def command(pid: int) -> str:
 
 
 def are_gone(pids: list[int], *, within_s: float = 5) -> bool:
-    """Returns whether the processes end; init reaps orphans a moment after their death."""
+    """Returns whether the processes end; init reaps orphans with a delay."""
     deadline = time.monotonic() + within_s
     while alive := [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
         if time.monotonic() > deadline:
@@ -105,7 +118,7 @@ def are_gone(pids: list[int], *, within_s: float = 5) -> bool:
     return True
 
 
-def traces() -> set[str]:
-    """Returns what a server may leave behind: shared memory and scratch folders."""
-    scratch = Path(tempfile.gettempdir()).glob("emotion-*-triton")
-    return {str(path) for path in [*SHARED_MEMORY.glob("emotion-*"), *scratch]}
+def find_traces(prefix: str) -> list[Path]:
+    """Returns what a server could leave behind: shared memory and its scratch folder."""
+    folders = (SHARED_MEMORY, Path(tempfile.gettempdir()))
+    return [path for folder in folders for path in folder.glob(f"{prefix}*")]

@@ -1,6 +1,4 @@
-"""Who may change the server: the calls behind a header, over both ports."""
-
-from __future__ import annotations
+"""Administrative calls need a key, on both ports."""
 
 import json
 import urllib.error
@@ -8,13 +6,14 @@ import urllib.request
 
 import pytest
 from conftest import ADMIN_KEY
-from healthcheck import check, count_executions
-from serving.admin_calls import HEADER
+from emotion_server.admin_calls import HEADER
+from emotion_server.counters import count_executions
+from emotion_server.probe import check
 from tritonclient.utils import InferenceServerException
 
 TIMEOUT_S = 20
 
-# One call or more of each kind: name, arguments.
+# At least one call of each kind: method, arguments.
 GRPC_CALLS = {
     "list-models": ("get_model_repository_index", []),
     "load-model": ("load_model", ["emotion"]),
@@ -27,7 +26,7 @@ GRPC_CALLS = {
     "read-logging": ("get_log_settings", []),
     "set-logging": ("update_log_settings", [{"log_file": "/tmp/x"}]),
 }
-# path, body; None is a GET
+# Path, body; None is a GET.
 HTTP_CALLS = {
     "list-models": ("repository/index", {}),
     "load-model": ("repository/models/emotion/load", {}),
@@ -57,7 +56,7 @@ def test_http_call_without_key_is_refused(server, name):
         assert ask(server.address.http_port, path, body=body, headers=headers) == 403
 
 
-def test_calls_that_change_nothing_need_no_key(server, triton):
+def test_other_calls_need_no_key(server, triton):
     check(triton, url=server.address.url, timeout_s=TIMEOUT_S)
     assert count_executions(triton, model="emotion") > 0
     assert triton.get_model_config("emotion").config.max_batch_size == 64

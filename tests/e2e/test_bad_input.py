@@ -1,6 +1,4 @@
-"""What bad input gets, from the real server: a sentence, and nothing lost for the neighbours."""
-
-from __future__ import annotations
+"""Bad input to the real server: the caller gets a sentence, other requests are not affected."""
 
 import json
 import urllib.error
@@ -16,7 +14,7 @@ VOCAB_SIZE = 30522
 GOOD = [[101, 2293, 102]]
 
 BAD_IDS = {
-    "zero tokens": (ids_inputs(np.zeros((1, 0))), "0 tokens a row; the least is 1"),
+    "zero tokens": (ids_inputs(np.zeros((1, 0))), "0 tokens a row; minimum is 1"),
     "too long": (ids_inputs([[101] * 129]), "129 tokens a row, padding included; limit is 128"),
     "negative id": (ids_inputs([[101, -1]]), "row 0: input_ids has the id -1 at position 1"),
     "id beyond vocabulary": (
@@ -52,20 +50,17 @@ def test_emotion_ids_under_zero_of_the_mask_are_ignored(triton):
     assert padded.as_numpy("confidence") == pytest.approx(plain.as_numpy("confidence"), abs=2e-2)
 
 
-def test_emotion_other_revision_is_refused_with_both_values(triton, client):
+@pytest.mark.parametrize(
+    ("model", "inputs"), [("emotion", ids_inputs(GOOD)), ("emotion_text", text_inputs("la"))]
+)
+def test_other_revision_is_refused_with_both_values(triton, client, model, inputs):
     served = client.predict("la").revision
+    infer(triton, model, inputs, parameters={"revision": served})
     with pytest.raises(InferenceServerException, match="revision mismatch") as caught:
-        infer(triton, "emotion", ids_inputs(GOOD), parameters={"revision": "beef"})
+        infer(triton, model, inputs, parameters={"revision": "beef"})
     assert caught.value.status() == "StatusCode.INVALID_ARGUMENT"
     assert "beef" in caught.value.message()
     assert served in caught.value.message()
-
-
-def test_emotion_text_passes_the_revision_on(triton, client):
-    served = client.predict("la").revision
-    infer(triton, "emotion_text", text_inputs("la"), parameters={"revision": served})
-    with pytest.raises(InferenceServerException, match="revision mismatch"):
-        infer(triton, "emotion_text", text_inputs("la"), parameters={"revision": "beef"})
 
 
 @pytest.mark.parametrize("model", ["emotion_tokenizer", "emotion_text"])
@@ -91,7 +86,7 @@ def test_text_of_one_mebibyte_is_answered(triton):
     assert result.as_numpy("num_tokens")[0, 0] > 200_000
 
 
-def test_bad_requests_lose_nothing_for_their_neighbours(triton):
+def test_bad_requests_do_not_affect_others(triton):
     requests = [ids_inputs([[101, *range(2000, 2000 + n), 102]]) for n in range(1, 55)]
     alone = [infer(triton, "emotion", request) for request in requests]
     bad = [partial(infer, triton, "emotion", inputs) for inputs, _ in BAD_IDS.values()]
@@ -106,29 +101,28 @@ def test_bad_requests_lose_nothing_for_their_neighbours(triton):
         assert refused.exception().status() == "StatusCode.INVALID_ARGUMENT"
 
 
+INT32_IDS = tensor("input_ids", np.ones((1, 3), np.int32))
+
+
 @pytest.mark.parametrize(
-    ("model", "inputs", "sentence"),
+    ("inputs", "sentence"),
     [
-        pytest.param(
-            "emotion", ids_inputs(np.ones((65, 3))), "batch-size must be <= 64", id="rows"
-        ),
-        pytest.param("emotion", ids_inputs([1, 2, 3]), "unexpected shape", id="rank"),
-        pytest.param("emotion", ids_inputs(GOOD)[:1], "expected 2 inputs", id="missing"),
-        pytest.param(
-            "emotion",
-            [tensor("input_ids", np.ones((1, 3), np.int32)), ids_inputs(GOOD)[1]],
-            "data-type",
-            id="dtype",
-        ),
-        pytest.param(
-            "emotion", [*ids_inputs(GOOD), *text_inputs("x")], "expected 2 inputs", id="unknown"
-        ),
+        pytest.param(ids_inputs(np.ones((65, 3))), "batch-size must be <= 64", id="rows"),
+        pytest.param(ids_inputs([1, 2, 3]), "unexpected shape", id="rank"),
+        pytest.param(ids_inputs(GOOD)[:1], "expected 2 inputs", id="missing"),
+        pytest.param([INT32_IDS, ids_inputs(GOOD)[1]], "data-type", id="dtype"),
+        pytest.param([*ids_inputs(GOOD), *text_inputs("x")], "expected 2 inputs", id="unknown"),
     ],
 )
-def test_what_triton_refuses_keeps_its_sentence(triton, model, inputs, sentence):
+def test_triton_itself_refuses_wrong_inputs(triton, inputs, sentence):
     with pytest.raises(InferenceServerException, match=sentence) as caught:
-        infer(triton, model, inputs)
+        infer(triton, "emotion", inputs)
     assert caught.value.status() == "StatusCode.INVALID_ARGUMENT"
+
+
+NOT_UTF8 = (
+    b'{"inputs": [{"name": "text", "shape": [1, 1], "datatype": "BYTES", "data": ["caf\xe9"]}]}'
+)
 
 
 @pytest.mark.parametrize(
@@ -136,16 +130,10 @@ def test_what_triton_refuses_keeps_its_sentence(triton, model, inputs, sentence)
     [
         # Triton 2.51's own parser answers 500 to broken JSON.
         pytest.param(b'{"inputs": [', 500, "failed to parse the request JSON", id="broken JSON"),
-        pytest.param(
-            b'{"inputs": [{"name": "text", "shape": [1, 1], "datatype": "BYTES", '
-            b'"data": ["caf\xe9"]}]}',
-            400,
-            "row 0: text is not UTF-8 at byte 3",
-            id="not UTF-8",
-        ),
+        pytest.param(NOT_UTF8, 400, "row 0: text is not UTF-8 at byte 3", id="not UTF-8"),
     ],
 )
-def test_http_bad_body_gets_a_sentence_without_a_trace(server, body, code, sentence):
+def test_http_bad_body_gets_a_sentence_without_a_traceback(server, body, code, sentence):
     with pytest.raises(urllib.error.HTTPError) as caught:
         post(server, "emotion_text", body)
     answer = json.loads(caught.value.read())["error"]

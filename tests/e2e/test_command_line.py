@@ -1,7 +1,5 @@
 """The command `lyric-emotion` in its own process, against the real Triton."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -15,7 +13,7 @@ from threading import Thread
 
 import pytest
 
-COMMAND = [sys.executable, "-m", "emotion_client.command"]
+COMMAND = [sys.executable, "-m", "emotion_client.cli"]
 DEAD = "--url=127.0.0.1:1"
 # Written for this test.
 SONG = """[Verse 1]
@@ -97,12 +95,6 @@ def test_classify_argument_that_is_not_utf8_is_an_error(url):
     assert b"secret" not in done.stdout + done.stderr
 
 
-def test_classify_empty_input_is_one_sentence(url):
-    done = run("classify", url)
-    assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr == b"lyric-emotion: there is nothing to classify: the input is empty\n"
-
-
 @pytest.mark.parametrize("command", [["classify", "la"], ["info"], ["ready"]], ids=" ".join)
 def test_no_server_is_one_sentence(command):
     done = run(*command, DEAD)
@@ -111,7 +103,7 @@ def test_no_server_is_one_sentence(command):
     assert done.stderr.count(b"\n") == 1
 
 
-def test_classify_nobody_reads_on_is_quiet(url):
+def test_classify_unread_results_end_quietly(url):
     classify = [*COMMAND, "classify", url, *["la la"] * 1000]
     with subprocess.Popen(classify, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout.readline()
@@ -121,7 +113,7 @@ def test_classify_nobody_reads_on_is_quiet(url):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-def test_classify_stopped_in_the_midst_ends_soon_with_whole_lines(number, url):
+def test_classify_stopped_midway_ends_soon_with_whole_lines(number, url):
     classify = [*COMMAND, "classify", url, "--json"]
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen(classify, **pipes) as process:
@@ -153,7 +145,7 @@ def test_classify_typed_lines_are_answered_one_by_one(url):
         classify, stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         os.close(terminal)
-        assert process.stderr.readline() == (b"lyric-emotion: type one text a line; Ctrl-D ends\n")
+        assert process.stderr.readline() == b"lyric-emotion: type one text per line; Ctrl-D ends\n"
         for _ in range(2):
             os.write(keyboard, b"I adore you\n")
             assert process.stdout.readline().startswith(b"love ")
@@ -191,7 +183,7 @@ def test_song_json_has_the_answer_of_the_client(url, client):
     assert places == [(part.name, part.repeats, part.start) for part in expected.parts]
 
 
-def test_info_is_what_the_client_knows(url, server, client):
+def test_info_has_what_the_client_reads(url, server, client):
     info = client.connect()
     record = json.loads(run("info", url, "--json").stdout)
     assert record == {
@@ -205,7 +197,7 @@ def test_info_is_what_the_client_knows(url, server, client):
     assert info.revision in run("info", url).stdout.decode()
 
 
-def test_ready_says_whether_the_server_answers(url, server):
+def test_ready_server_answers(url, server):
     done = run("ready", url)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.decode() == f"{server.address.url} answers\n"

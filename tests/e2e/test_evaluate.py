@@ -1,7 +1,5 @@
 """`scripts/evaluate.py` as a command: in its own process, and through the real Triton."""
 
-from __future__ import annotations
-
 import ast
 import csv
 import json
@@ -13,9 +11,10 @@ import time
 
 import pytest
 from e2e.replica import Replica
-from serving.triton_server import REPOSITORY
+from emotion_command.checkout import DATA, ROOT
+from emotion_training.data import read_examples
 
-SCRIPT = REPOSITORY.parent / "scripts" / "evaluate.py"
+SCRIPT = ROOT / "scripts" / "evaluate.py"
 KEYS = [
     "eval_loss",
     "eval_macro_f1",
@@ -25,71 +24,13 @@ KEYS = [
     "eval_steps_per_second",
 ]
 FILES = {"metrics.json", "predictions.jsonl", "confusion.png", "reliability.png"}
-CLOSE = 0.05  # top two this near may change places between float32 and bfloat16
-TOLERANCE = 3e-2  # of a probability, DESIGN.md's second promise
-# Written for this test.
+CLOSE = 0.05  # two top labels this close may swap between float32 and bfloat16
+TOLERANCE = 3e-2  # of a probability between float32 and bfloat16
+HELD_OUT = read_examples(DATA / "held_out.jsonl")
+# Of each label seven texts (songs, poems and messages), and a long one that is truncated.
 VERSES = {
-    "anger": (
-        "You sold my name for a round of drinks",
-        "I slam the door so hard the pictures jump, and I would slam it twice",
-        "Don't you dare say sorry, don't you dare come near,\nI counted every lie you laid on me",
-        "Burn it, burn it down",
-        "They took the river and they sent us the bill,\nthey took the hill and they fenced it in, "
-        "and now they come smiling for our vote with their clean white hands",
-        "My jaw is a fist and my fist is a bell and it rings and rings for you",
-        "Liar! Thief! I hope the road bites back at your heels",
-    ),
-    "fear": (
-        "Something is breathing on the other side of the wall",
-        "Hush. The stairs again. Nobody lives upstairs.",
-        "I check the lock, I check the lock, I check the lock till my hand goes numb",
-        "Don't leave me in the tunnel when the lamps go out,\n"
-        "I hear the water and the water hears me",
-        "What if the doctor calls?",
-        "The forest closed behind us like a mouth, and every branch was a finger, and every finger "
-        "knew the shape of my throat, and the moon would not look",
-        "I shake like a leaf on the edge of the blade of the night",
-    ),
-    "joy": (
-        "Hey hey, the sun is out and so are we!",
-        "We danced in the kitchen with flour on our shoes",
-        "Windows down, hair all wild, singing every wrong word right",
-        "Strike up the band, my brother's home, the table is long and the bread is warm",
-        "Oh what a morning, oh what a day,\nthe whole street whistles the tune that I play",
-        "La la la, my heart is a kite on a string, it pulls and it pulls and it laughs at the "
-        "wind, and I run with my feet off the ground half the time",
-        "Best summer ever",
-    ),
-    "love": (
-        "I learned your breathing by heart",
-        "Come closer, love, the night is small and we are all it holds",
-        "You put your cold feet on my back and I would not trade it for spring",
-        "If I had ten more lives I'd spend them all on learning how you take your tea, and which "
-        "side of the bed is yours, and why you hum when you are sure that nobody hears",
-        "Darling",
-        "Your hand in mine,\nyour hand in mine,\nthe rest is only weather",
-        "I adore the way you mispronounce my street",
-    ),
-    "sadness": (
-        "The chair you liked still faces the window",
-        "I water the plant that you left and it dies all the same",
-        "Rain on the platform, one suitcase, no train",
-        "I wrote you a song and there's no one to send it to now,\nso I sing it to dishes, "
-        "I sing it to dust, I sing it to coats in the hall that have stopped smelling like you",
-        "We were so close. We were so close. And now I can't recall your laugh.",
-        "Mother, I'm tired of grey",
-        "Nobody came to the birthday, and the candles burned down by themselves",
-    ),
-    "surprise": (
-        "Wait, is that you? After all these years?",
-        "Well I'll be damned, the desert grew a lake",
-        "I opened the box and a bird flew out",
-        "Of all the doors in all the towns, you knocked on mine, and I had flour on my face, and I "
-        "stood there blinking like an owl at noon, and neither of us could say a single word",
-        "What? No way!",
-        "I never saw it coming,\nthe snow in the middle of June",
-        "Who knew the quiet boy could sing like that?",
-    ),
+    label: [each.text for each in HELD_OUT if each.label == label][2::4]
+    for label in ("anger", "fear", "joy", "love", "sadness", "surprise")
 }
 ROWS = [
     *((verse, label) for label, verses in VERSES.items() for verse in verses),
@@ -109,7 +50,7 @@ def checkpoint(default_repository):
 
 @pytest.fixture(scope="module")
 def in_process(data, checkpoint, tmp_path_factory):
-    """Output folder of an evaluation in its own process, and what it printed."""
+    """Output folder and completed process of an evaluation in its own process."""
     folder = tmp_path_factory.mktemp("local") / "evaluation"
     return folder, run(data, f"--checkpoint={checkpoint}", f"--output={folder}")
 
@@ -179,7 +120,7 @@ def test_both_measured_the_same_checkpoint_on_the_same_data(in_process, through_
 def test_metrics_have_exactly_the_keys_and_agree_with_the_report(way, request):
     folder, done = request.getfixturevalue(way)
     assert done.returncode == 0
-    assert all("text/s" in line for line in done.stderr.splitlines() if line)
+    assert done.stderr == ""
     metrics = read_metrics(done.stdout)
     assert list(metrics) == KEYS
     macro = re.search(r"^ +macro avg +\S+ +\S+ +(\S+) +(\d+)$", done.stdout, re.MULTILINE)
@@ -202,31 +143,13 @@ def test_no_text_is_printed_or_written(way, request):
     assert not [text for text, _ in ROWS if len(text) > 12 and text[:20] in kept]
 
 
-@pytest.mark.parametrize(("least", "code"), [("0.05", 0), ("1.0", 1)])
-def test_gate_decides_the_exit_code_and_still_writes(least, code, data, server, tmp_path):
-    folder = tmp_path / "evaluation"
-    done = run(data, f"--url={server.address.url}", f"--output={folder}", f"--min-macro-f1={least}")
-    assert done.returncode == code
-    if code:
-        assert re.fullmatch(r"evaluate: macro F1 0\.\d{4} is below 1\.0000\n", done.stderr)
-    assert {path.name for path in folder.iterdir()} == FILES
-
-
 def test_label_that_the_server_lacks_is_refused(server, tmp_path):
-    path = write_csv(tmp_path / "odd.csv", [*ROWS[:3], ("Hm", "boredom")])
+    path = write_csv(tmp_path / "odd.csv", [("La", "joy"), ("Hm", "boredom")])
     done = run(path, f"--url={server.address.url}", f"--output={tmp_path / 'evaluation'}")
     assert done.returncode == 2
-    assert "odd.csv: line 6: has the label 'boredom'" in done.stderr
+    assert "odd.csv: line 3: has the label 'boredom'" in done.stderr
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_no_server_is_one_sentence_and_nothing_is_written(data, tmp_path):
-    done = run(data, "--url=127.0.0.1:1", f"--output={tmp_path / 'evaluation'}", "--timeout=5")
-    assert done.returncode == 2
-    assert done.stderr.startswith("evaluate: 127.0.0.1:1: ")
-    assert done.stderr.count("\n") == 1
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("is_served", [False, True], ids=["in-process", "through-server"])
@@ -244,11 +167,12 @@ def test_signal_stops_it_with_0_and_nothing_is_written(
     ) as process:
         assert "6 labels" in process.stdout.readline()
         assert f"{len(ROWS) * 500} texts" in process.stdout.readline()
-        time.sleep(1)  # in the midst of it
+        time.sleep(1)  # let it begin
         process.send_signal(number)
         printed, errors = process.communicate(timeout=30)
     assert process.returncode == 0, errors
-    assert printed.endswith("stopped; nothing was written\n")
+    assert "{" not in printed
+    assert errors.endswith("evaluate: stopped; nothing was written\n")
     assert "Traceback" not in errors
     assert list(tmp_path.iterdir()) == [path]
 
@@ -263,7 +187,7 @@ def test_server_that_dies_and_comes_back_midway_costs_only_time(default_reposito
             [*command, f"--output={folder}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
             assert b"6 labels" in process.stdout.readline()
-            time.sleep(2)  # in the midst of it
+            time.sleep(2)  # let it begin
             assert process.poll() is None
             replica.die_and_start_again("killed")
             _, errors = process.communicate(timeout=250)

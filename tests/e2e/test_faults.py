@@ -1,7 +1,6 @@
-"""Faults: nothing hangs, nothing is left behind, and the exit code tells what happened."""
+"""Faults: nothing hangs, nothing is left behind, and the exit code says what happened."""
 
-from __future__ import annotations
-
+import os
 import shutil
 import signal
 import socket
@@ -9,22 +8,18 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
-from conftest import FREE_PORTS, copy_repository
+from conftest import copy_repository
 from e2e.calls import ids_inputs, infer, start_all
-from e2e.serve_process import SERVE, are_gone, serve, traces
-from emotion_client import (
-    DeadlineExceeded,
-    EmotionClient,
-    EmotionError,
-    Overloaded,
-    Unavailable,
-)
+from e2e.serve_process import SERVE, are_gone, find_traces, serve
+from emotion_client import DeadlineExceeded, EmotionClient, EmotionError, Overloaded, Unavailable
 from emotion_client.errors import translate
-from server_load import read_load
-from serving.triton_server import TritonServer
+from emotion_server.address import FREE_PORTS
+from emotion_server.counters import read_load
+from emotion_server.triton_server import TritonServer
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
@@ -32,7 +27,7 @@ MAX_DEATH_S = 20
 
 
 class Load:
-    """Threads that send ids, without retries, until it is over, and note how each call ended."""
+    """Threads that send ids without retries until the end, and keep the result of each call."""
 
     def __init__(self, url, *, num_threads=16):
         self.url = url
@@ -62,39 +57,43 @@ class Load:
                     time.sleep(0.01)
 
 
-def test_serve_sigterm_under_load_leaves_no_call_without_an_end():
-    before = traces()
-    with serve() as running:
+@contextmanager
+def serve_and_clean_up(*options):
+    """Runs serve.py from ready to its end; it must leave no processes and no files."""
+    with serve(*options) as running:
         running.wait_until_ready()
-        left = running.descendants()
-        with Load(running.url) as load:
-            time.sleep(2)
-            assert load.answers
-            assert not load.errors
-            code = running.stop(signal.SIGTERM)
-        assert code == 0
-        assert load.errors
-        # A call that Triton took and forgot would end with DeadlineExceeded.
-        unclear = [error for error in load.errors if not isinstance(error, Unavailable)]
-        assert not unclear
+        left, prefix = running.descendants(), running.read_prefix()
+        assert find_traces(prefix)
+        yield running
+        assert running.process.poll() is not None
         assert are_gone(left)
-    assert traces() == before
+        assert not find_traces(prefix)
+
+
+def test_serve_sigterm_under_load_ends_every_call():
+    with serve_and_clean_up() as running, Load(running.url) as load:
+        time.sleep(2)
+        assert load.answers
+        assert not load.errors
+        assert running.stop(signal.SIGTERM) == 0
+    assert load.errors
+    # A call that Triton accepted and forgot would end with DeadlineExceeded.
+    assert {type(error) for error in load.errors} == {Unavailable}
 
 
 def test_serve_ctrl_c_stops_with_zero():
-    with serve() as running:
-        running.wait_until_ready()
+    with serve_and_clean_up() as running:
         assert running.stop(signal.SIGINT) == 0
-        assert running.output.read_text().endswith("serve: stopped\n")
-        assert running.errors.read_text() == ""
+        assert running.errors.read_text() == "serve: stopped\n"
 
 
-def test_serve_ctrl_c_while_it_starts_stops_with_zero():
-    before = traces()
+def test_serve_ctrl_c_during_the_start_stops_with_zero():
     with serve() as running:
-        time.sleep(3)
+        running.wait_until_triton_starts()
+        left, prefix = running.descendants(), running.read_prefix()
         assert running.stop(signal.SIGINT) == 0
-    assert traces() == before
+        assert are_gone(left)
+        assert not find_traces(prefix)
 
 
 @pytest.mark.parametrize(
@@ -106,56 +105,41 @@ def test_serve_ctrl_c_while_it_starts_stops_with_zero():
     ],
 )
 def test_serve_model_process_killed_exits_one(model):
-    before = traces()
-    with serve() as running:
-        running.wait_until_ready()
-        left = running.descendants()
-        subprocess.run(["kill", "-9", str(running.model_pid(model))], check=True)
-        start = time.monotonic()
-        code = running.process.wait(60)
-        assert time.monotonic() - start < MAX_DEATH_S
-        assert code == 1
+    with serve_and_clean_up() as running:
+        os.kill(running.model_pid(model), signal.SIGKILL)
+        assert running.process.wait(MAX_DEATH_S) == 1
         assert "the models are dead" in running.errors.read_text()
-        assert are_gone(left)
-    assert traces() == before
+
+
+def test_serve_triton_killed_exits_one():
+    with serve_and_clean_up() as running:
+        os.kill(running.triton_pid(), signal.SIGKILL)
+        assert running.process.wait(MAX_DEATH_S) == 1
+        assert "Triton died" in running.errors.read_text()
 
 
 @pytest.mark.long
-def test_serve_hung_tokenizer_is_noticed_though_ids_are_answered(default_repository, tmp_path):
+def test_serve_hung_tokenizer_is_noticed_although_ids_are_answered(default_repository, tmp_path):
     repository = with_checkpoint(default_repository, target=tmp_path / "repository")
     slow_down(
         repository / "emotion_tokenizer" / "1" / "model.py",
         by="import time; self.n = getattr(self, 'n', 0) + 1; time.sleep(999 * (self.n > 3))",
     )
-    with serve(f"--model-repository={repository}") as running:
-        running.wait_until_ready()
+    with serve_and_clean_up(f"--model-repository={repository}") as running:
         with Load(running.url, num_threads=2):
             assert running.process.wait(90) == 1
         assert "the models are dead" in running.errors.read_text()
 
 
-def test_serve_triton_killed_exits_one():
-    before = traces()
-    with serve() as running:
-        running.wait_until_ready()
-        left = running.descendants()
-        subprocess.run(["kill", "-9", str(running.triton_pid())], check=True)
-        assert running.process.wait(MAX_DEATH_S) == 1
-        assert "Triton died" in running.errors.read_text()
-        assert are_gone(left)
-    assert traces() == before
-
-
 @pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv, of util-linux")
-def test_serve_killed_itself_takes_triton_along():
-    before = traces()
+def test_serve_killed_itself_stops_triton():
     with serve() as running:
         running.wait_until_ready()
-        left = running.descendants()
-        subprocess.run(["kill", "-9", str(running.process.pid)], check=True)
+        left, prefix = running.descendants(), running.read_prefix()
+        running.process.kill()
         assert are_gone(left, within_s=MAX_DEATH_S)
-    for path in traces() - before:
-        assert path.endswith("-triton")  # a scratch folder, no shared memory
+    for path in find_traces(prefix):
+        assert path.name == f"{prefix}triton"  # the scratch folder, not shared memory
         shutil.rmtree(path)
 
 
@@ -230,13 +214,13 @@ def test_full_queue_with_a_limit_answers_at_once(default_repository, tmp_path):
         refused = [end for end in order if isinstance(end, InferenceServerException)]
         assert 0 < len(refused) < 64
         assert all("Exceeds maximum queue size" in error.message() for error in refused)
-        # At once: no refusal came after the last answers, which had to wait for their batches.
+        # At once: no refusal came after the last answers, which waited for their batches.
         assert not any(isinstance(end, InferenceServerException) for end in order[-3:])
         with EmotionClient(server.address.url) as client, pytest.raises(Overloaded):
             flood(client, triton=triton, request=request)
 
 
-def test_calls_given_up_are_dropped_from_the_queue(default_repository, tmp_path):
+def test_calls_past_their_deadline_are_dropped_from_the_queue(default_repository, tmp_path):
     repository = with_checkpoint(default_repository, target=tmp_path / "repository")
     slow_down(repository / "emotion" / "1" / "model.py", by="import time; time.sleep(2)")
     num_calls = 300
@@ -252,20 +236,20 @@ def test_calls_given_up_are_dropped_from_the_queue(default_repository, tmp_path)
         ends = start_all([partial(hasty.predict, "la")] * num_calls, at_a_time=num_calls)
         assert {type(end.exception()) for end in ends} == {DeadlineExceeded}
         client.predict("la")
-        # At most 64 were with the model and 64 lay ready for it; the others were in the queue.
+        # At most 64 were in the model and 64 ready for it; the others were in the queue.
         assert (read_load(triton) - before).num_rows <= 2 * 64 + 1
 
 
 def slow_down(model, *, by):
-    """Puts a line of Python in front of what a model does to answer."""
-    anchor = '"""Answers each request; a bad one gets its error and leaves the others alone."""\n'
+    """Inserts a line of Python before the code with which a model answers."""
+    anchor = '"""Answers each request; a bad one gets an error and does not affect the others."""\n'
     code = model.read_text()
     assert anchor in code
     model.write_text(code.replace(anchor, f"{anchor}        {by}\n"))
 
 
 def flood(client, *, triton, request):
-    """Asks for predictions beside a load that keeps the queue full, until one is refused."""
+    """Asks for predictions while a load keeps the queue full, and raises the first refusal."""
     client.predict("la")
     load = [partial(infer, triton, "emotion", request)] * 48 + [partial(client.predict, "la")] * 48
     for future in start_all(load, at_a_time=96):

@@ -1,15 +1,13 @@
-"""The memory of the model's process stays what it was, however many requests it has answered."""
-
-from __future__ import annotations
+"""The model's process does not leak memory."""
 
 from functools import partial
 
 import numpy as np
 import psutil
 import pytest
-from conftest import FREE_PORTS
 from e2e.calls import ids_inputs, infer, start_all
-from serving.triton_server import TritonServer
+from emotion_server.address import FREE_PORTS
+from emotion_server.triton_server import TritonServer
 from tritonclient.grpc import InferenceServerClient
 
 AT_A_TIME = 32
@@ -20,13 +18,13 @@ MAX_GROWTH = 16 * 2**20
     "num_requests",
     [4_000, pytest.param(100_000, marks=[pytest.mark.long, pytest.mark.timeout(1200)])],
 )
-def test_memory_of_the_model_stays_flat(num_requests, default_repository):
+def test_memory_does_not_grow(num_requests, default_repository):
     with (
         TritonServer(default_repository, address=FREE_PORTS) as server,
         InferenceServerClient(server.address.url) as triton,
     ):
         model = find_model_process()
-        ask(triton, num_requests // 4)  # caches and pools fill
+        ask(triton, num_requests // 4)  # fills caches and pools
         before = model.memory_full_info().uss
         ask(triton, num_requests - num_requests // 4)
         after = model.memory_full_info().uss
@@ -34,8 +32,8 @@ def test_memory_of_the_model_stays_flat(num_requests, default_repository):
     assert after - before < MAX_GROWTH
 
 
-def ask(triton: InferenceServerClient, num_requests: int) -> None:
-    """Sends rows of any length, every tenth of them bad."""
+def ask(triton, num_requests):
+    """Sends rows of random lengths; every tenth is bad."""
     rng = np.random.default_rng(0)
     rows = [rng.integers(1000, 30000, size=(1, n)) for n in rng.integers(3, 65, size=200)]
     for bad in rows[::10]:
@@ -47,8 +45,8 @@ def ask(triton: InferenceServerClient, num_requests: int) -> None:
         assert sum(future.exception() is not None for future in futures) == len(rows) / 10
 
 
-def find_model_process() -> psutil.Process:
-    """Returns the process of the model `emotion`: of the servers that run, the one started last."""
+def find_model_process():
+    """Returns the process of the model `emotion` that started last."""
     found = [
         each
         for each in psutil.Process().children(recursive=True)

@@ -1,13 +1,11 @@
 """The model behind one address is changed for another while a client goes on."""
 
-from __future__ import annotations
-
-import prepare_model
 import pytest
 from conftest import copy_repository
 from e2e.calls import infer, text_inputs
-from serving.address import Address, claim_ports
-from serving.triton_server import TritonServer
+from emotion_server.address import FREE_PORTS, claim_ports
+from emotion_server.triton_server import TritonServer
+from emotion_training.checkpoint import prepare as prepare_model
 from tritonclient.grpc import InferenceServerClient
 
 from checkpoints import TEXTS, build_checkpoint
@@ -31,7 +29,7 @@ def repository_of(tmp_path_factory):
     "open_client", ["sync", pytest.param("async", marks=pytest.mark.long)], indirect=True
 )
 def test_client_follows_the_model_there_and_back(repository_of, open_client):
-    address = claim_ports(Address(http_port=0, grpc_port=0, metrics_port=0))
+    address = claim_ports(FREE_PORTS)
     first, second = repository_of("bert"), repository_of("roberta")
     client = open_client(address.url, timeout_s=60)
     revisions = []

@@ -1,6 +1,4 @@
-"""A real Prometheus with the stack's configuration: dashboard and alerts find their data."""
-
-from __future__ import annotations
+"""A real Prometheus with the stack's configuration: dashboard and alerts have data."""
 
 import json
 import math
@@ -14,14 +12,14 @@ from functools import partial
 
 import pytest
 from e2e.calls import ids_inputs, infer, start_all, text_inputs
-from serving.address import Address, claim_ports
-from serving.triton_server import GPU_DEVICE
+from emotion_server.address import FREE_PORTS, claim_ports
+from emotion_server.triton_server import GPU_DEVICE
 from stack import DEPLOY, find_tool, read_alerts, read_queries
 
 TIMEOUT_S = 20
 MAX_WAIT_S = 60
-WINDOW = "10s"  # in the place of Grafana's $__rate_interval
-# No machine of the tests has a GPU, so these, and only these, find nothing there.
+WINDOW = "10s"  # instead of Grafana's $__rate_interval
+# Without a GPU these queries, and only these, have no data.
 NEED_GPU = (
     "How busy is the GPU? A",
     "How full is the GPU's memory? A",
@@ -29,7 +27,7 @@ NEED_GPU = (
     "How much power does the GPU take? B",
     "GpuMemoryFull 0",
 )
-# Triton's names for them: docs/user_guide/metrics.md of triton-inference-server/server.
+# Triton's names: docs/user_guide/metrics.md of triton-inference-server/server.
 GPU_METRICS = {
     "nv_energy_consumption",
     "nv_gpu_memory_total_bytes",
@@ -42,11 +40,11 @@ GPU_METRICS = {
 
 @pytest.fixture(scope="module")
 def ask(server, tmp_path_factory):
-    """Asks a Prometheus that watches the server; returns the finite values of a query."""
+    """Asks a Prometheus that scrapes the server; returns the finite values of a query."""
     program = find_tool("prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
     lay_out(folder / "config", metrics_port=server.address.metrics_port)
-    port = claim_ports(Address(http_port=0, grpc_port=0, metrics_port=0)).http_port
+    port = claim_ports(FREE_PORTS).http_port
     command = [
         program,
         f"--config.file={folder / 'config' / 'prometheus.yml'}",
@@ -65,7 +63,7 @@ def ask(server, tmp_path_factory):
 
 
 def lay_out(folder, *, metrics_port):
-    """Copies the configuration; what changes is the address, and for a short test the pace."""
+    """Copies the configuration with another address and shorter intervals."""
     shutil.copytree(DEPLOY / "prometheus", folder)
     config = folder / "prometheus.yml"
     text = config.read_text()
@@ -96,7 +94,7 @@ def query(port, expression):
 
 
 def send_requests(triton):
-    """Sends one round of requests, good ones in company and a bad one."""
+    """Sends good and bad requests concurrently."""
     good = partial(infer, triton, "emotion", ids_inputs([[101, 102]]))
     text = partial(infer, triton, "emotion_text", text_inputs("rain", "la la"))
     bad = partial(infer, triton, "emotion", ids_inputs([[-1]]))
@@ -107,7 +105,7 @@ def send_requests(triton):
 def read_operands():
     """Returns what each alert compares: its expression without the threshold.
 
-    An expression with `unless` has two sides, which both must find something.
+    An expression with `unless` has two sides, and both must have data.
     """
     operands = {}
     for name, rule in read_alerts().items():
@@ -116,7 +114,7 @@ def read_operands():
     return operands
 
 
-def test_every_query_finds_something(ask, triton):
+def test_every_query_has_data(ask, triton):
     queries = {**read_queries(window=WINDOW), **read_operands()}
     waiting = {name for name in queries if name not in NEED_GPU or GPU_DEVICE.exists()}
     deadline = time.monotonic() + MAX_WAIT_S
@@ -126,12 +124,12 @@ def test_every_query_finds_something(ask, triton):
         time.sleep(0.2)
 
 
-def test_no_alert_fires_at_a_server_that_is_well(ask):
+def test_no_alert_fires_for_a_healthy_server(ask):
     assert ask('up{job="triton"}') == [1]
     assert ask('ALERTS{alertstate="firing"}') == []
 
 
-def test_queries_that_need_a_gpu_ask_for_documented_metrics():
+def test_queries_that_need_a_gpu_use_documented_metrics():
     queries = {**read_queries(window=WINDOW), **read_operands()}
     for name in NEED_GPU:
         assert set(re.findall(r"nv_\w+", queries[name])) <= GPU_METRICS
@@ -140,11 +138,9 @@ def test_queries_that_need_a_gpu_ask_for_documented_metrics():
 @pytest.mark.parametrize(
     ("name", "operand"),
     [
-        pytest.param("TritonDown 0", 'up{job="triton"}', id="threshold"),
-        pytest.param("MetricsMissing 0", '(up{job="triton"} == 1)', id="left-of-unless"),
-        pytest.param(
-            "GpuMemoryFull 0", "nv_gpu_memory_used_bytes / nv_gpu_memory_total_bytes", id="ratio"
-        ),
+        ("TritonDown 0", 'up{job="triton"}'),
+        ("MetricsMissing 0", '(up{job="triton"} == 1)'),
+        ("GpuMemoryFull 0", "nv_gpu_memory_used_bytes / nv_gpu_memory_total_bytes"),
     ],
 )
 def test_operand_is_the_expression_without_its_threshold(name, operand):

@@ -1,6 +1,4 @@
-"""No text of a user in logs or errors, whatever happens to the request."""
-
-from __future__ import annotations
+"""The text of a user is never in logs or errors."""
 
 import pytest
 from e2e.calls import ids_inputs, infer, text_inputs
@@ -29,7 +27,7 @@ def test_text_never_reaches_log_or_error():
             messages.append(str(caught.value))
         assert running.stop() == 0
         log = running.output.read_text() + running.errors.read_text()
-    assert "successfully loaded 'emotion'" in log  # the whole log was kept
+    assert "successfully loaded 'emotion'" in log  # this is the whole log
     for word in SECRET.split():
         assert word not in log
         assert not any(word in message for message in messages)

@@ -1,7 +1,5 @@
 """The examples of docs/protocol.md, run against the real server as a reader would."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil
@@ -9,7 +7,6 @@ import socket
 import subprocess
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
 from e2e.calls import TIMEOUT_S, ids_inputs, infer, text_inputs
@@ -23,7 +20,7 @@ BAD_LOCK = {"EUSAGE", "EINTEGRITY", "ETARGET"}
 
 
 @pytest.fixture(scope="module")
-def answers(server) -> list[dict]:
+def answers(server):
     """What each curl block of the page prints, with the server's port for 8000."""
     if not shutil.which("curl"):
         pytest.skip("needs curl")
@@ -31,7 +28,7 @@ def answers(server) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def node_example(tmp_path_factory) -> Path:
+def node_example(tmp_path_factory):
     """The Node example, installed in a copy of its folder."""
     for program in ("node", "npm"):
         if not shutil.which(program):
@@ -42,7 +39,7 @@ def node_example(tmp_path_factory) -> Path:
     return examples / "node" / "classify.js"
 
 
-def install(folder: Path) -> None:
+def install(folder):
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
     try:
         done = subprocess.run(
@@ -61,7 +58,7 @@ def install(folder: Path) -> None:
         pytest.skip(f"npm cannot install the example: {code[1]}")
 
 
-def run_bash(block: str, *, http_port: int) -> dict:
+def run_bash(block, *, http_port):
     script = block.replace("127.0.0.1:8000", f"127.0.0.1:{http_port}")
     assert script != block
     done = subprocess.run(
@@ -71,13 +68,13 @@ def run_bash(block: str, *, http_port: int) -> dict:
     return {output["name"]: output["data"] for output in json.loads(done.stdout)["outputs"]}
 
 
-def run_node(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_node(script, *arguments):
     return subprocess.run(
         ["node", str(script), *arguments], capture_output=True, text=True, timeout=60
     )
 
 
-def read_texts(block: str) -> list[str]:
+def read_texts(block):
     """Returns the texts that a curl block sends."""
     body = re.search(r"-d '(.*)'", block, re.DOTALL)
     assert body is not None
@@ -150,7 +147,7 @@ def test_node_example_without_text_exits_one(node_example):
     expect_one_sentence(run_node(node_example), "give at least one text")
 
 
-def expect_one_sentence(done: subprocess.CompletedProcess[str], words: str) -> None:
+def expect_one_sentence(done, words):
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(r"classify: .+\n", done.stderr), done.stderr
     assert words in done.stderr
@@ -197,7 +194,7 @@ def test_http_refusal_is_as_the_page_says(server, model, body, fragment):
     assert find_fragment(sentence, status=str(caught.value.code), column=1) == fragment
 
 
-def find_fragment(sentence: str, *, status: str, column: int) -> str:
+def find_fragment(sentence, *, status, column):
     """Returns the fragment of the first row of the page's table that fits, as a caller reads it."""
     return next(
         row[2]

@@ -1,14 +1,12 @@
 """Two real servers, of which one dies and comes back while callers go on."""
 
-from __future__ import annotations
-
 import threading
 import time
 
 import pytest
 from e2e.replica import DEATHS, Replica
 from emotion_client import EmotionError
-from healthcheck import count_executions
+from emotion_server.counters import count_executions
 from tritonclient.grpc import InferenceServerClient
 
 TIMEOUT_S = 10.0  # the client's default

@@ -8,7 +8,7 @@ import pytest
 import trustme
 from conftest import FREE_PORTS
 from emotion_client import TLS, EmotionClient, EmotionError, Unavailable, WrongServer
-from serving.triton_server import TritonServer
+from emotion_server.triton_server import TritonServer
 
 HEADER = {"triton-grpc-protocol-infer-key": "open sesame"}
 

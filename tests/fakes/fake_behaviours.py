@@ -1,7 +1,6 @@
-"""What `FakeServer` may do with a call instead of answering it: one small class each.
+"""What `FakeServer` can do with a call instead of answering it: one small class each.
 
-A behaviour acts after the request was checked, so a broken request is a violation under any of
-them. What can be spoilt in an answer lives in answer_changes.py.
+A behaviour acts after the request was checked, so a wrong request is a violation under any of them.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from tritonclient.grpc.service_pb2 import ModelInferResponse
 
 
 class Behaviour(Protocol):
-    """Something that answers a call, or raises a Refusal."""
+    """Answers a call, or raises a Refusal."""
 
     def act(self, turn: Turn) -> ModelInferResponse: ...
 
@@ -37,12 +36,12 @@ class Hang:
 
     def act(self, turn: Turn) -> ModelInferResponse:
         turn.wait()
-        raise Refusal(StatusCode.CANCELLED, "nobody reads this")
+        raise Refusal(StatusCode.CANCELLED, "not read")
 
 
 @dataclass(frozen=True)
 class Late:
-    """The right answer, late; what is right is decided when it is sent."""
+    """The right answer after a delay."""
 
     delay_s: float
 
@@ -53,7 +52,7 @@ class Late:
 
 @dataclass(frozen=True)
 class Refuse:
-    """An error; `{model}` in the message stands for the model that is called."""
+    """An error; `{model}` in the message becomes the name of the model."""
 
     code: StatusCode
     message: str
@@ -64,11 +63,7 @@ class Refuse:
 
 @dataclass(frozen=True)
 class Answer:
-    """The right answer, changed.
-
-    Attributes:
-        change: is given the honest answer and changes it in place.
-    """
+    """The right answer, changed in place."""
 
     change: Callable[[ModelInferResponse], None]
 
@@ -80,9 +75,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Reload:
-    """The checkpoint changes before this call is computed; what is None stays."""
+    """The checkpoint changes before this call is computed; None keeps a value."""
 
-    revision: str | None = None
+    revision: str
     tokenizer_json: str | None = None
 
     def act(self, turn: Turn) -> ModelInferResponse:
@@ -92,60 +87,40 @@ class Reload:
 
 @dataclass(frozen=True)
 class Reset:
-    """The connections are reset while the call is inside; the caller must come through `relay`."""
+    """The connections are reset during the call; the caller must come through `relay`."""
 
     relay: Relay
 
     def act(self, turn: Turn) -> ModelInferResponse:
         self.relay.cut()
         turn.wait()
-        raise Refusal(StatusCode.CANCELLED, "nobody reads this")
+        raise Refusal(StatusCode.CANCELLED, "not read")
 
 
 @dataclass(frozen=True)
 class HalfAnswer:
-    """The right answer, whose connection is reset after so many bytes.
+    """The right answer, but its connection is reset after some bytes.
 
     Attributes:
-        relay: through which the caller must come.
-        size_bytes: bytes of the answer that still arrive, HTTP/2 frames included; the whole
-            answer to one row with six labels is some 370 bytes.
+        relay: the caller must come through it.
+        size_bytes: bytes of the answer that still arrive, with HTTP/2 frames; the whole answer to
+            one row with six labels is about 370 bytes.
     """
 
     relay: Relay
     size_bytes: int
 
     def act(self, turn: Turn) -> ModelInferResponse:
-        self.relay.half_close_after(self.size_bytes)
+        self.relay.cut_after(self.size_bytes)
         return turn.answer()
 
 
-# What Triton 2.51 says, word for word.
-_ID = "[request id: <id_unknown>] "
-QUEUE_FULL = Refuse(StatusCode.UNAVAILABLE, f"{_ID}Exceeds maximum queue size")
-QUEUE_TIMEOUT = Refuse(StatusCode.UNAVAILABLE, "Request timeout expired")
-# The model's process is dead and stays so, though the server still says that it is ready.
+# The words of Triton 2.51.
+QUEUE_FULL = Refuse(StatusCode.UNAVAILABLE, "[request id: <id_unknown>] Exceeds maximum queue size")
+# The model's process is dead and stays dead, though the server still says that it is ready.
 STUB_DEAD = Refuse(StatusCode.INTERNAL, "Stub process '{model}_0_0' is not healthy.")
-# After SIGTERM: at first, then to requests without a version and to those with one.
-STOPPING = Refuse(
-    StatusCode.UNAVAILABLE,
-    f"{_ID}Server is stopping, scheduler for model has stopped accepting new inference requests",
-)
-NO_VERSIONS = Refuse(
-    StatusCode.NOT_FOUND, "Request for unknown model: '{model}' has no available versions"
-)
-NOT_READY = Refuse(
-    StatusCode.UNAVAILABLE, "Request for unknown model: '{model}' version 1 is not at ready state"
-)
-# To a request that waited when the exit timeout ended; the sentence is freed memory.
-MUMBLING = Refuse(StatusCode.UNAVAILABLE, "\x01À\x89ù\x07")
+STOPPING = Refuse(StatusCode.UNAVAILABLE, "Server is stopping")
 CANCELLED = Refuse(StatusCode.CANCELLED, "CANCELLED")
-# A Triton, but without this model.
 NOT_FOUND = Refuse(StatusCode.NOT_FOUND, "Request for unknown model: '{model}' is not found")
-# What model.py itself says.
-MODEL_FAILED = Refuse(
-    StatusCode.INTERNAL, "the classifier failed on this request; the server's log says why"
-)
-OUT_OF_MEMORY = Refuse(
-    StatusCode.UNAVAILABLE, "the device has no memory for 64 rows of 8192 tokens"
-)
+# The words of the models.
+MODEL_FAILED = Refuse(StatusCode.INTERNAL, "the classifier failed on this request")

@@ -69,12 +69,7 @@ class Client:
     service: Service
 
     def __init__(
-        self,
-        url: str | list[str],
-        *,
-        timeout_s: float,
-        tls: TLS | None,
-        headers: Mapping[str, str],
+        self, url: str | list[str], *, timeout_s: float, tls: TLS | None, headers: Mapping[str, str]
     ) -> None:
         self.urls = [url] if isinstance(url, str) else url
         self.timeout_s, self.tls, self.headers = timeout_s, tls, headers

@@ -1,9 +1,9 @@
-"""A stand-in for the Triton deployment, over real gRPC, stricter than the real one.
+"""A fake of the Triton deployment, over real gRPC and stricter than the real one.
 
-It serves `emotion` and `emotion_info` and misbehaves on purpose. What it accepts and answers lives
+It serves `emotion` and `emotion_info` and misbehaves when told to. What it accepts and answers is
 in fake_contract.py, what it can do instead in fake_behaviours.py. Everything but inference is
-UNIMPLEMENTED: a client that asks whether the server is ready would trust an answer that the real
-one gives with a dead model behind it.
+UNIMPLEMENTED: the real server says that it is ready even when a model is dead, so no client may
+rely on that.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from threading import Condition
-from types import TracebackType
 
 import grpc
 from fake_behaviours import Behaviour, Honest
@@ -25,29 +24,28 @@ from tritonclient.grpc.service_pb2_grpc import (
     add_GRPCInferenceServiceServicer_to_server,
 )
 
-MAX_CALLS = 256  # at a time, a thread each; more wait unseen
+MAX_CALLS = 256  # at a time, one thread each; others wait unseen
 STOP_TIMEOUT_S = 10.0
 WAIT_TIMEOUT_S = 5.0
-# Another server on the same port is an error, and requests may be of any size.
+# A second server on the same port is an error, and requests may have any size.
 OPTIONS = (("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1))
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call of an inference.
+    """One inference call.
 
     Attributes:
         model: what was called, known or not.
         parameters: the request's parameters, such as `revision`.
         metadata: gRPC's, such as `user-agent`.
-        inputs: the arrays by name, (rows, length) int64; empty for a call that was a violation.
-        outputs: names of the outputs that were asked for; empty for all.
+        inputs: the arrays by name, (rows, length) int64; empty for a violation.
+        outputs: names of the requested outputs; empty for all.
         peer: address of the caller's connection, such as "ipv4:127.0.0.1:45678".
-        arrived_s: when, by `time.monotonic()`.
-        time_remaining_s: until its deadline when it arrived; infinite where it has none.
-        ending: None while it is inside, then "answered", "refused", "expired" (it ran out of its
-            deadline), "cancelled" (the caller gave up, or the connection broke), "stopped" (the
-            server was stopped), "failed" (an exception in a behaviour: the test is wrong).
+        time_remaining_s: until its deadline when it arrived; infinite if it has none.
+        ending: None while it is in progress, then "answered", "refused", "expired" (its deadline
+            passed), "cancelled" (by the caller, or its connection broke), "stopped" (the server
+            was stopped), "failed" (a behaviour raised an exception: the test is wrong).
     """
 
     model: str
@@ -56,24 +54,21 @@ class Call:
     inputs: Inputs
     outputs: tuple[str, ...]
     peer: str
-    arrived_s: float
     time_remaining_s: float
     ending: str | None = None
 
 
 class FakeServer(GRPCInferenceServiceServicer):
-    """A server on 127.0.0.1, as a context manager: running inside. Safe to use from many threads.
+    """A server on 127.0.0.1, as a context manager: running inside. Thread-safe.
 
     Args:
         tokenizer_json: the tokenizer as one JSON document.
         labels: names in the order of the probabilities.
-        max_length: most tokens of a row.
+        max_length: maximum tokens of a row.
         revision: 64 hex digits.
-        problem_type: told by `emotion_info`; the probabilities are a softmax whatever it is.
-        port: where to listen; 0 takes a free one and keeps it.
 
     Attributes:
-        port: where it listens, or did; 0 before the first start with a free one.
+        port: where it listens, also after a restart; 0 before the first start.
         served: the checkpoint behind the models, such as `served.revision`.
         always: what `emotion` does when the steps of `behave` are used up; None is honest.
         always_info: the same for `emotion_info`.
@@ -86,14 +81,12 @@ class FakeServer(GRPCInferenceServiceServicer):
         labels: Sequence[str],
         max_length: int = 128,
         revision: str = "a" * 64,
-        problem_type: str = "single_label_classification",
-        port: int = 0,
     ) -> None:
-        self.port = port
+        self.port = 0
         self.always: Behaviour | None = None
         self.always_info: Behaviour | None = None
-        self.served = Served(tokenizer_json, tuple(labels), max_length, revision, problem_type)
-        self._changed = Condition()  # guards all below, and tells of calls that come and go
+        self.served = Served(tokenizer_json, tuple(labels), max_length, revision)
+        self._changed = Condition()  # guards everything below, and signals calls that start or end
         self._steps: dict[str, deque[Behaviour]] = {model: deque() for model in INPUTS}
         self._calls: list[Call] = []
         self._violations: list[str] = []
@@ -105,56 +98,39 @@ class FakeServer(GRPCInferenceServiceServicer):
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property
     def url(self) -> str:
-        """The address, "127.0.0.1:PORT"; of a stopped server too."""
+        """The address, "127.0.0.1:PORT", also while it is stopped."""
         assert self.port, "the server has no port before its first start"
         return f"127.0.0.1:{self.port}"
 
     @property
     def calls(self) -> list[Call]:
-        """All calls in the order in which they came, over restarts."""
+        """All calls in the order of their arrival, over restarts."""
         with self._changed:
             return list(self._calls)
 
     @property
+    def models(self) -> list[str]:
+        """The models of all calls."""
+        return [call.model for call in self.calls]
+
+    @property
     def violations(self) -> list[str]:
-        """What callers did that a correct client never does; each got INVALID_ARGUMENT."""
+        """What a correct client never sends; each one got INVALID_ARGUMENT."""
         with self._changed:
             return list(self._violations)
 
     @property
-    def num_active(self) -> int:
-        """Calls inside now."""
-        return self._num_active
-
-    @property
     def most_active(self) -> int:
-        """Most calls that were ever inside at a time."""
+        """The most calls in progress at a time so far."""
         return self._most_active
 
-    @property
-    def num_steps_left(self) -> int:
-        """Steps of `behave` that no call has used yet."""
-        with self._changed:
-            return sum(map(len, self._steps.values()))
-
     def start(self) -> None:
-        """Listens, if it does not yet.
-
-        Raises:
-            RuntimeError: the port is taken.
-        """
-        if self._server is not None:
-            return
+        """Listens, on the same port each time."""
         pool = ThreadPoolExecutor(MAX_CALLS, thread_name_prefix="fake-server")
         server = grpc.server(pool, options=OPTIONS)
         add_GRPCInferenceServiceServicer_to_server(self, server)
@@ -163,7 +139,7 @@ class FakeServer(GRPCInferenceServiceServicer):
         self._server, self._pool = server, pool
 
     def stop(self) -> None:
-        """Drops all calls and connections at once; returns when the last thread is gone."""
+        """Drops all calls and connections at once; returns when the last thread has ended."""
         server, self._server = self._server, None
         if server is None:
             return
@@ -171,35 +147,29 @@ class FakeServer(GRPCInferenceServiceServicer):
         assert self._pool is not None
         self._pool.shutdown()
 
-    def restart(self, *, revision: str | None = None, tokenizer_json: str | None = None) -> None:
-        """Stops, and starts on the same port, with another checkpoint if one is given."""
-        self.stop()
-        self.reload(revision=revision, tokenizer_json=tokenizer_json)
-        self.start()
-
     def reload(self, *, revision: str | None = None, tokenizer_json: str | None = None) -> None:
-        """Serves another checkpoint from now on, without a gap; what is None stays."""
+        """Serves another checkpoint from now on; None keeps a value."""
         changes = {"revision": revision, "tokenizer_json": tokenizer_json}
         given = {name: value for name, value in changes.items() if value is not None}
         with self._changed:
             self.served = replace(self.served, **given)
 
     def behave(self, *steps: Behaviour, model: str = "emotion") -> None:
-        """Scripts the next calls of a model, one step each, after the steps already there."""
+        """Sets what the next calls of a model do, one step each, after the steps already set."""
         with self._changed:
             self._steps[model].extend(steps)
 
     def wait_until_active(self, num_calls: int, *, timeout_s: float = WAIT_TIMEOUT_S) -> None:
-        """Waits until so many calls are inside; 0 waits for the last one to leave.
+        """Waits until this many calls are in progress.
 
         Raises:
-            TimeoutError: with the number that was inside at last.
+            TimeoutError: with the last number.
         """
         with self._changed:
             if not self._changed.wait_for(lambda: self._num_active == num_calls, timeout_s):
-                raise TimeoutError(f"{self._num_active} calls are inside, not {num_calls}")
+                raise TimeoutError(f"{self._num_active} calls are in progress, not {num_calls}")
 
-    def ModelInfer(  # noqa: N802, its name in the protocol
+    def ModelInfer(  # noqa: N802, the name in the protocol
         self, request: ModelInferRequest, context: grpc.ServicerContext
     ) -> ModelInferResponse:
         turn = Turn(request, context=context, server=self)
@@ -211,17 +181,15 @@ class FakeServer(GRPCInferenceServiceServicer):
             return response
         except Refusal as refusal:
             ending = "refused"
+            if isinstance(refusal, Violation):
+                with self._changed:
+                    self._violations.append(refusal.message)
             context.abort(refusal.code, refusal.message)
         finally:
             self._leave(turn, number=number, ending=ending)
 
     def _act(self, turn: Turn, *, number: int) -> ModelInferResponse:
-        try:
-            turn.read()
-        except Violation as violation:
-            with self._changed:
-                self._violations.append(violation.message)
-            raise
+        turn.read()
         with self._changed:
             self._calls[number] = replace(self._calls[number], inputs=turn.inputs)
             steps = self._steps[turn.model]
@@ -241,7 +209,6 @@ class FakeServer(GRPCInferenceServiceServicer):
             inputs={},
             outputs=tuple(output.name for output in request.outputs),
             peer=context.peer(),
-            arrived_s=turn.arrived_s,
             time_remaining_s=turn.time_remaining_s,
         )
         with self._changed:

@@ -1,8 +1,8 @@
-"""A stand-in for `triton_python_backend_utils`, stricter than the real one.
+"""A fake of `triton_python_backend_utils`, stricter than the real one.
 
-Put in `sys.modules` under that name it is what a model.py imports. Beside the names of the real
-module it has what a test needs: requests, the `args` of `initialize`, and `check_answer`, which
-holds a response against config.pbtxt as Triton itself would.
+Tests put it in `sys.modules` under that name, so that a model.py imports it. It also has what a
+test needs: requests, the `args` of `initialize`, and `check_answer`, which compares a response with
+config.pbtxt as Triton does.
 """
 
 from __future__ import annotations
@@ -33,14 +33,12 @@ class Tensor:
     def __init__(self, name: str, array: NDArray[Any], /) -> None:
         if type(name) is not str or not name:
             raise TypeError(f"the name of a tensor is a str, not {name!r}")
-        if type(array) is not np.ndarray:
-            raise TypeError(f"tensor {name} is a {type(array).__name__}, no numpy array")
+        if type(array) is not np.ndarray or array.ndim < 1:
+            raise TypeError(f"tensor {name} is not a numpy array with a dimension")
         if array.dtype not in DATA_TYPES.values():
-            raise TypeError(f"tensor {name} has the dtype {array.dtype}, which has no place here")
-        if array.ndim < 1:
-            raise ValueError(f"tensor {name} has no dimension")
+            raise TypeError(f"tensor {name} has the dtype {array.dtype}, which no model uses")
         if array.dtype == object and not all(type(value) is bytes for value in array.ravel()):
-            raise TypeError(f"tensor {name} holds something else than bytes")
+            raise TypeError(f"tensor {name} has values other than bytes")
         self._name, self._array = name, array
 
     def name(self) -> str:
@@ -70,7 +68,7 @@ class TritonError:
 
 
 class InferenceResponse:
-    """Tensors or an error, and nothing else: release 2.51 refuses `parameters`."""
+    """Tensors or an error; release 2.51 refuses `parameters`."""
 
     def __init__(
         self, output_tensors: Sequence[Tensor] | None = None, error: TritonError | None = None
@@ -81,7 +79,7 @@ class InferenceResponse:
             raise TypeError(f"an error is a TritonError, not a {type(error).__name__}")
         self._tensors = {tensor.name(): tensor for tensor in output_tensors or ()}
         if len(self._tensors) != len(output_tensors or ()):
-            raise ValueError("two tensors have one name")
+            raise ValueError("two tensors have the same name")
         self._error = error
 
     def error(self) -> TritonError | None:
@@ -95,7 +93,7 @@ class InferenceResponse:
 
 
 class InferenceRequest:
-    """What reaches `execute`: input arrays that nobody may write to, and parameters as JSON."""
+    """A request as `execute` gets it: read-only input arrays, and parameters as JSON."""
 
     def __init__(
         self, *, parameters: Mapping[str, str | int | bool] | None = None, **inputs: NDArray[Any]
@@ -113,7 +111,7 @@ class InferenceRequest:
 
 
 def get_input_tensor_by_name(request: InferenceRequest, name: str, /) -> Tensor | None:
-    """Returns an input, None where the request has none of that name."""
+    """Returns an input; None if the request has none of that name."""
     return {tensor.name(): tensor for tensor in request.inputs()}.get(name)
 
 
@@ -146,7 +144,7 @@ class Logger:
 
 
 class MetricFamily:
-    """Metrics of one name; when it is dropped, its metrics are dead."""
+    """Metrics of one name; its metrics fail once it is garbage-collected."""
 
     COUNTER, GAUGE, HISTOGRAM = range(3)
     alive: weakref.WeakValueDictionary[str, MetricFamily] = weakref.WeakValueDictionary()  # noqa: RUF012
@@ -155,7 +153,7 @@ class MetricFamily:
         if kind not in (self.COUNTER, self.HISTOGRAM):
             raise ValueError(f"there is no kind {kind!r}")
         if not description or type(name) is not str or name in self.alive:
-            raise ValueError(f"metric family {name!r} is there already, or is badly described")
+            raise ValueError(f"metric family {name!r} exists already, or has no description")
         self.name, self.kind = name, kind
         self.metrics: list[Metric] = []
         self.alive[name] = self
@@ -168,7 +166,7 @@ class MetricFamily:
         if (buckets is not None) != (self.kind == self.HISTOGRAM):
             raise ValueError("a histogram has buckets, a counter has none")
         if buckets is not None and (not buckets or buckets != sorted(set(buckets))):
-            raise ValueError(f"buckets ascend, unlike {buckets!r}")
+            raise ValueError(f"buckets must ascend, unlike {buckets!r}")
         if any(metric.labels == labels for metric in self.metrics):
             raise ValueError(f"metric {self.name} has the labels {labels!r} already")
         metric = Metric(self, labels=labels)
@@ -177,7 +175,7 @@ class MetricFamily:
 
 
 class Metric:
-    """One histogram or counter; `values` holds every observation or increment."""
+    """One histogram or counter; `values` has every observation or increment."""
 
     def __init__(self, family: MetricFamily, *, labels: dict[str, str]) -> None:
         self._family = weakref.ref(family)
@@ -204,7 +202,7 @@ class Metric:
 
 
 def read_config(path: Path) -> ModelConfig:
-    """Reads a config.pbtxt; an unknown or misspelt field is an error."""
+    """Reads a config.pbtxt; an unknown field is an error."""
     return text_format.Parse(path.read_text(encoding="utf-8"), ModelConfig())
 
 
@@ -229,16 +227,21 @@ def build_args(folder: Path, *, parameters: Mapping[str, str] | None = None) -> 
     }
 
 
+def error_of(response: InferenceResponse) -> tuple[int, str]:
+    """Returns code and message of the error of a response."""
+    error = response.error()
+    assert error is not None
+    return error.code(), error.message()
+
+
 def check_answer(
     response: InferenceResponse, *, config: ModelConfig, num_rows: int | None = None
 ) -> dict[str, NDArray[Any]]:
-    """Returns the outputs of a good response.
-
-    Every output of config.pbtxt must be there, and no other, with the stated dtype and shape.
+    """Returns the outputs of a response, which must be those of config.pbtxt in dtype and shape.
 
     Args:
         response: what `execute` returned for one request.
-        config: what config.pbtxt says.
+        config: config.pbtxt.
         num_rows: rows of the request; None for a model without batches.
     """
     error = response.error()

@@ -1,4 +1,4 @@
-"""One call of `FakeServer`, from its arrival to its end, as the behaviours see it."""
+"""One call to `FakeServer`, as its behaviours see it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tritonclient.grpc.service_pb2 import ModelInferRequest, ModelInferResponse
 if TYPE_CHECKING:
     from fake_server import FakeServer
 
-NO_DEADLINE_S = 1e9  # gRPC for Python says some 1e19 s where there is none
+NO_DEADLINE_S = 1e9  # gRPC for Python says about 1e19 s if there is none
 DEADLINE_SLACK_S = 0.02
 DEADLINE_SLACK = 0.01  # a share: gRPC sends two or three digits of a deadline, rounded up
 
@@ -23,10 +23,10 @@ class Turn:
     """One call.
 
     Attributes:
-        server: where it came.
-        request: what it asks.
-        arrived_s: when, by `time.monotonic()`.
-        time_remaining_s: until its deadline when it arrived; infinite where it has none.
+        server: that got it.
+        request: of the caller.
+        arrived_s: by `time.monotonic()`.
+        time_remaining_s: until its deadline when it arrived; infinite if it has none.
         inputs: the arrays of the request, empty before `read`.
     """
 
@@ -48,22 +48,22 @@ class Turn:
         return self.request.model_name
 
     def read(self) -> None:
-        """Reads the inputs; raises a Refusal where the real server refuses them, or a stricter."""
+        """Reads the inputs; raises a Refusal if the real server would, or a stricter one."""
         check_model(self.request)
         self.inputs = read_request(
             self.request, served=self.server.served, time_remaining_s=self.time_remaining_s
         )
 
     def answer(self) -> ModelInferResponse:
-        """Returns the honest answer of the checkpoint served now, or raises a Refusal."""
+        """Returns the answer of the checkpoint served now, or raises a Refusal."""
         return answer(self.request, self.inputs, served=self.server.served)
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Waits for the end of the call: given up, expired, cut off, or the server stops."""
+        """Waits until the call is cancelled, expires or is cut off, or the server stops."""
         return self._gone.wait(timeout_s)
 
     def is_gone(self) -> bool:
-        """Returns whether nobody waits for the answer any more."""
+        """Returns whether the caller no longer waits."""
         return self._gone.is_set() or not self._context.is_active()
 
     def is_expired(self) -> bool:
@@ -71,6 +71,6 @@ class Turn:
         lasted_s = min(self._gone_s, monotonic()) - self.arrived_s
         return lasted_s >= self.time_remaining_s * (1 - DEADLINE_SLACK) - DEADLINE_SLACK_S
 
-    def _note_end(self) -> None:  # gRPC calls this after an answer too, when nobody looks any more
+    def _note_end(self) -> None:  # gRPC also calls this after an answer, which has no effect
         self._gone_s = monotonic()
         self._gone.set()

@@ -1,162 +1,73 @@
 """docs/protocol.md and its examples against what they describe."""
 
-from __future__ import annotations
-
 import json
 import re
-from dataclasses import dataclass
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from emotion_client.protocol import PROTOCOL
+from emotion_command.checkout import REPOSITORY
 from fake_triton import read_config
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.descriptor_pb2 import FieldDescriptorProto
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from protocol_page import EXAMPLES, PAGE, read_blocks, read_table
-from serving.triton_server import REPOSITORY
 from tritonclient.grpc.model_config_pb2 import DataType
 from tritonclient.grpc.service_pb2 import DESCRIPTOR
 
 BATCHED = ("emotion", "emotion_text", "emotion_tokenizer")
 MODELS = (*BATCHED, "emotion_info")
-WIRE_NAMES = {"STRING": "BYTES"}  # the others are called alike
-TOKEN = re.compile(r'"[^"]*"|[\w.]+|[^\s\w]')
+WIRE_NAMES = {"STRING": "BYTES"}  # other datatypes have the same name
+STANDARD = FileDescriptorProto.FromString(DESCRIPTOR.serialized_pb)
 
 
-@dataclass(frozen=True)
-class Field:
-    """A field of a message; `kind` is a scalar, the full name of a message, or a map."""
-
-    number: int
-    kind: str
-    is_repeated: bool
-    oneof: str | None
-
-
-class ProtoReader:
-    """Reads our .proto: messages in messages, fields, maps and oneofs, and unary calls.
-
-    Attributes:
-        fields: by message and name, as "Outer.Inner.name".
-        calls: by name, the messages of question and answer.
-    """
-
-    def __init__(self, text: str) -> None:
-        self._tokens = TOKEN.findall(re.sub(r"//.*", "", text))
-        self.messages: set[str] = set()
-        self.fields: dict[str, Field] = {}
-        self.calls: dict[str, tuple[str, str]] = {}
-        self._expect("syntax", "=", '"proto3"', ";")
-        self._expect("package", "inference", ";")
-        while self._tokens:
-            if self._tokens[0] == "service":
-                self._read_service()
-            else:
-                self._read_message("")
-
-    def _expect(self, *tokens: str) -> None:
-        found = [self._tokens.pop(0) for _ in tokens]
-        assert found == list(tokens)
-
-    def _read_service(self) -> None:
-        self._expect("service", "GRPCInferenceService", "{")
-        while self._tokens[0] != "}":
-            self._expect("rpc")
-            name = self._tokens.pop(0)
-            self._expect("(")
-            question = self._tokens.pop(0)
-            self._expect(")", "returns", "(")
-            self.calls[name] = (question, self._tokens.pop(0))
-            self._expect(")", ";")
-        self._expect("}")
-
-    def _read_message(self, outer: str) -> None:
-        self._expect("message")
-        scope = f"{outer}{self._tokens.pop(0)}"
-        self.messages.add(scope)
-        self._expect("{")
-        while self._tokens[0] != "}":
-            if self._tokens[0] == "message":
-                self._read_message(f"{scope}.")
-            elif self._tokens[0] == "oneof":
-                self._read_oneof(scope)
-            else:
-                self._read_field(scope, oneof=None)
-        self._expect("}")
-
-    def _read_oneof(self, scope: str) -> None:
-        self._expect("oneof")
-        name = self._tokens.pop(0)
-        self._expect("{")
-        while self._tokens[0] != "}":
-            self._read_field(scope, oneof=name)
-        self._expect("}")
-
-    def _read_field(self, scope: str, *, oneof: str | None) -> None:
-        is_repeated = self._tokens[0] == "repeated"
-        *kind, name, equals, number, end = self._take_until(";")[is_repeated:]
-        assert (equals, end) == ("=", ";")
-        own = f"{scope}.{kind[0]}"
-        full = own if own in self.messages else "".join(kind)
-        self.fields[f"{scope}.{name}"] = Field(int(number), full, is_repeated, oneof)
-
-    def _take_until(self, last: str) -> list[str]:
-        count = self._tokens.index(last) + 1
-        taken, self._tokens = self._tokens[:count], self._tokens[count:]
-        return taken
+@pytest.fixture(scope="module")
+def proto(tmp_path_factory):
+    """Returns the descriptor of our .proto file."""
+    path = tmp_path_factory.mktemp("proto") / "descriptors"
+    command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{EXAMPLES}"]
+    subprocess.run([*command, f"--descriptor_set_out={path}", "inference.proto"], check=True)
+    (file,) = FileDescriptorSet.FromString(path.read_bytes()).file
+    return file
 
 
-def standard_fields(message: Descriptor) -> dict[str, Field]:
-    """Returns the fields of a message of tritonclient and of those inside it."""
-    found = {f"{local_name(message)}.{field.name}": describe(field) for field in message.fields}
-    for inner in message.nested_types:
-        found |= standard_fields(inner)
+def describe_fields(messages, *, scope):
+    """Returns number, label, type, message and oneof of each field, by its full name."""
+    found = {}
+    for message in messages:
+        name = f"{scope}.{message.name}"
+        for field in message.field:
+            is_in_oneof = field.HasField("oneof_index")
+            oneof = message.oneof_decl[field.oneof_index].name if is_in_oneof else ""
+            facts = (field.number, field.label, field.type, field.type_name, oneof)
+            found[f"{name}.{field.name}"] = facts
+        found |= describe_fields(message.nested_type, scope=name)
     return found
 
 
-def describe(field: FieldDescriptor) -> Field:
-    oneof = field.containing_oneof.name if field.containing_oneof else None
-    if field.message_type is not None and field.message_type.GetOptions().map_entry:
-        key, value = (kind_of(field.message_type.fields_by_name[name]) for name in ("key", "value"))
-        return Field(field.number, f"map<{key},{value}>", False, oneof)
-    return Field(field.number, kind_of(field), field.is_repeated, oneof)
-
-
-def kind_of(field: FieldDescriptor) -> str:
-    if field.message_type is not None:
-        return local_name(field.message_type)
-    return FieldDescriptorProto.Type.Name(field.type).removeprefix("TYPE_").lower()
-
-
-def local_name(message: Descriptor) -> str:
-    return message.full_name.removeprefix("inference.")
-
-
-def test_proto_fields_are_those_of_the_standard() -> None:
-    standard: dict[str, Field] = {}
-    for message in DESCRIPTOR.message_types_by_name.values():
-        standard |= standard_fields(message)
-    ours = ProtoReader((EXAMPLES / "inference.proto").read_text()).fields
+def test_proto_fields_are_those_of_the_standard(proto):
+    ours = describe_fields(proto.message_type, scope=proto.package)
+    standard = describe_fields(STANDARD.message_type, scope=STANDARD.package)
     assert len(ours) > 25
     assert ours == {name: standard.get(name) for name in ours}
 
 
-def test_proto_calls_are_those_of_the_standard() -> None:
-    service = DESCRIPTOR.services_by_name["GRPCInferenceService"]
-    ours = ProtoReader((EXAMPLES / "inference.proto").read_text())
-    assert ours.calls.keys() == {"ServerReady", "ModelInfer"}
-    for name, messages in ours.calls.items():
-        method = service.methods_by_name[name]
-        assert messages == (method.input_type.name, method.output_type.name)
-        assert not method.client_streaming
-        assert not method.server_streaming
-        assert ours.messages.issuperset(messages)
+def test_proto_calls_are_those_of_the_standard(proto):
+    (ours,), (standard,) = proto.service, STANDARD.service
+    assert ours.name == standard.name
+    assert {method.name for method in ours.method} == {"ServerReady", "ModelInfer"}
+    standard_calls = [describe_call(method) for method in standard.method]
+    assert all(describe_call(method) in standard_calls for method in ours.method)
 
 
-def read_page_models() -> dict[str, list[tuple[str, str, str, list[str]]]]:
-    """Returns of each model its tensors, as direction, name, dtype, shape."""
-    models: dict[str, list[tuple[str, str, str, list[str]]]] = {}
-    model = ""
+def describe_call(method):
+    streaming = (method.client_streaming, method.server_streaming)
+    return method.name, method.input_type, method.output_type, streaming
+
+
+def read_page_models():
+    """Returns the tensors of each model, as direction, name, dtype, shape."""
+    models, model = {}, ""
     for name, direction, tensor, dtype, shape, _ in read_table("model"):
         model = name or model
         sizes = shape.strip("[]").split(", ")
@@ -164,13 +75,13 @@ def read_page_models() -> dict[str, list[tuple[str, str, str, list[str]]]]:
     return models
 
 
-def test_page_has_the_models_of_the_repository() -> None:
+def test_page_has_the_models_of_the_repository():
     assert sorted(read_page_models()) == sorted(MODELS)
     assert sorted(path.parent.name for path in REPOSITORY.glob("*/config.pbtxt")) == sorted(MODELS)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_page_has_the_tensors_of_the_model(model: str) -> None:
+def test_page_has_the_tensors_of_the_model(model):
     config = read_config(REPOSITORY / model / "config.pbtxt")
     expected = []
     for direction, tensors in (("in", config.input), ("out", config.output)):
@@ -185,13 +96,13 @@ def test_page_has_the_tensors_of_the_model(model: str) -> None:
     assert written == expected
 
 
-def test_page_names_rows_first_where_the_model_has_batches() -> None:
+def test_page_names_rows_first_where_the_model_has_batches():
     for model, tensors in read_page_models().items():
         for _, name, _, shape in tensors:
             assert (shape[0] == "rows") is (model in BATCHED), (model, name)
 
 
-def test_page_has_the_limits_of_the_repository() -> None:
+def test_page_has_the_limits_of_the_repository():
     text = PAGE.read_text()
     configs = [read_config(REPOSITORY / model / "config.pbtxt") for model in BATCHED]
     assert {config.max_batch_size for config in configs} == {64}
@@ -201,11 +112,11 @@ def test_page_has_the_limits_of_the_repository() -> None:
     assert f"Check that `protocol` is {PROTOCOL}." in text
 
 
-def test_page_shows_the_node_example_as_it_is() -> None:
+def test_page_shows_the_node_example_as_it_is():
     assert read_blocks("js") == [(EXAMPLES / "node" / "classify.js").read_text()]
 
 
-def test_node_example_looks_for_fragments_of_the_page() -> None:
+def test_node_example_looks_for_fragments_of_the_page():
     code = (EXAMPLES / "node" / "classify.js").read_text()
     patterns = re.findall(r"^const [A-Z]+ = /(.*)/;$", code, re.MULTILINE)
     assert len(patterns) == 2
@@ -213,7 +124,7 @@ def test_node_example_looks_for_fragments_of_the_page() -> None:
     assert fragments.issuperset("|".join(patterns).split("|"))
 
 
-def test_page_links_lead_somewhere() -> None:
+def test_page_links_lead_somewhere():
     text = PAGE.read_text()
     links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", text)
     headings = {
@@ -227,7 +138,7 @@ def test_page_links_lead_somewhere() -> None:
         assert not heading or heading in headings, heading
 
 
-def test_node_example_locks_the_versions_that_it_names() -> None:
+def test_node_example_locks_the_versions_that_it_names():
     package = json.loads((EXAMPLES / "node" / "package.json").read_text())
     lock = json.loads((EXAMPLES / "node" / "package-lock.json").read_text())["packages"]
     assert lock[""]["dependencies"] == package["dependencies"]
@@ -235,7 +146,7 @@ def test_node_example_locks_the_versions_that_it_names() -> None:
         assert lock[f"node_modules/{name}"]["version"] == version
 
 
-def test_node_example_lock_has_no_address_of_a_registry() -> None:
+def test_node_example_lock_has_no_address_of_a_registry():
     lock = json.loads((EXAMPLES / "node" / "package-lock.json").read_text())["packages"]
     for name, entry in lock.items():
         assert "resolved" not in entry, name

@@ -18,13 +18,14 @@ FAILURES = ("internal", "out_of_memory")
 
 
 class EmotionMetrics:
-    """One observation a forward pass: each is a message to the Triton process, and an answer to it.
+    """Histograms with one observation per forward pass, and counters of requests.
 
-    A thread of its own sends those of forward passes, so that no request waits for them.
+    Each observation is a round trip to the Triton process. A separate thread sends those of forward
+    passes, so that no request waits for them.
     """
 
     def __init__(self) -> None:
-        # A family that is dropped takes its metrics with it, so all of them are kept.
+        # A family that is garbage-collected takes its metrics with it, so keep all of them.
         self._families: list[pb_utils.MetricFamily] = []
         self._rows = self._add_histogram("emotion_batch_rows", "Rows", buckets=ROW_BUCKETS)
         self._tokens = self._add_histogram(
@@ -48,7 +49,7 @@ class EmotionMetrics:
             "Good requests that failed, by reason",
             kind=pb_utils.MetricFamily.COUNTER,
         )
-        # There from the start, at 0: to Prometheus a counter's first value is no increase.
+        # Start at 0: to Prometheus, the first value of a counter is not an increase.
         self._failed_by_reason = {
             reason: self._failed.Metric(labels={"reason": reason}) for reason in FAILURES
         }
@@ -57,11 +58,11 @@ class EmotionMetrics:
         self._sender.start()
 
     def observe(self, forwards: Iterable[Forward]) -> None:
-        """Records forward passes, a moment later."""
+        """Records forward passes in the background."""
         self._pending.put(forwards)
 
     def close(self) -> None:
-        """Sends what is left, and ends the thread."""
+        """Sends what is left and ends the thread."""
         self._pending.put(None)
         self._sender.join()
 
@@ -103,7 +104,7 @@ class EmotionMetrics:
 
 @contextmanager
 def _logged() -> Iterator[None]:
-    """Turns a failure into a line of the log: a metric must not cost a request its answer."""
+    """Logs a failure instead of raising it: a metric must not cost a request its answer."""
     try:
         yield
     except Exception:

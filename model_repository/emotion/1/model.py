@@ -23,7 +23,7 @@ class TritonPythonModel:
     """One instance of the model `emotion`."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Loads the checkpoint and warms it up; the model is READY only afterwards."""
+        """Loads the checkpoint and warms it up; Triton reports READY only afterwards."""
         settings = EngineSettings.from_model_config(args["model_config"])
         is_gpu = args["model_instance_kind"] == "GPU"
         device = f"cuda:{args['model_instance_device_id']}" if is_gpu else "cpu"
@@ -39,9 +39,9 @@ class TritonPythonModel:
         self.metrics.close()
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answers each request; a bad one gets its error and leaves the others alone."""
+        """Answers each request; a bad one gets an error and does not affect the others."""
         responses: list[Any] = [None] * len(requests)
-        rows, spans = [], {}  # request -> its rows
+        rows, spans = [], {}  # spans: index of a request -> its slice of rows
         for i, request in enumerate(requests):
             try:
                 own = self._read(request)
@@ -91,7 +91,7 @@ class TritonPythonModel:
 
     def _record_failure(self, *, num_requests: int = 1) -> None:
         self.metrics.count_failed("internal", num_requests=num_requests)
-        # This model sees numbers only, so no text can be in the exception being handled.
+        # This model sees only numbers, so the traceback cannot contain text.
         pb_utils.Logger.log_error(traceback.format_exc())
 
 

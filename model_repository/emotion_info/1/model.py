@@ -17,7 +17,7 @@ class TritonPythonModel:
     """The model `emotion_info`."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Reads the checkpoint's facts; every request gets the same ones."""
+        """Reads the facts; they are the same for every request."""
         settings = CheckpointSettings.from_model_config(args["model_config"])
         checkpoint = read_checkpoint(Path(args["model_repository"], settings.checkpoint))
         self.facts = collect_facts(checkpoint)

@@ -29,7 +29,7 @@ class TritonPythonModel:
         )
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answers each request; a bad one gets its error and leaves the others alone."""
+        """Answers each request; a bad one gets an error and does not affect the others."""
         return [self._answer(request) for request in requests]
 
     def _answer(self, request: Any) -> Any:
@@ -49,10 +49,10 @@ def read_texts(values: np.ndarray) -> list[str]:
     """Decodes the input `text`.
 
     Args:
-        values: (rows, 1) object, each an UTF-8 byte string.
+        values: (rows, 1) object, each a UTF-8 byte string.
 
     Raises:
-        InvalidRequest: a row is not UTF-8, or the rows are too large; never says the text.
+        InvalidRequest: a row is not UTF-8, or the rows are too large; never quotes the text.
     """
     size_bytes = sum(len(value) for value in values.ravel())
     if size_bytes > MAX_TEXT_BYTES:
@@ -92,8 +92,8 @@ def refuse(sentence: str, *, code: int) -> Any:
 
 
 def log_without_message(error: Exception) -> None:
-    """Logs where an exception came from, but not its message, which may quote the text."""
+    """Logs where an exception came from without its message, which may quote the text."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     pb_utils.Logger.log_error(
-        f"{frames}{type(error).__name__} (message left out: it may hold text)"
+        f"{frames}{type(error).__name__} (message left out: it may contain text)"
     )

@@ -1,10 +1,6 @@
 """Windows of texts, their groups, and the order of results."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from emotion_client.bulk import FIRST_WINDOW, MAX_WINDOW, ROWS_PER_REQUEST, Window, group
@@ -19,17 +15,17 @@ REVISION = "a" * 64
 
 
 @pytest.fixture
-def info(prepared_of: Callable[[str], Path]) -> ServerInfo:
+def info(prepared_of):
     document = (prepared_of("bert") / "tokenizer.json").read_text(encoding="utf-8")
     tokenizer = TextTokenizer(document, max_length=MAX_LENGTH)
     return ServerInfo(LABELS, MAX_LENGTH, "single_label_classification", REVISION, tokenizer)
 
 
-def predict(num: int) -> Prediction:
+def predict(num):
     return Prediction("joy", 1.0, {"joy": 1.0}, num, False, REVISION)
 
 
-def test_after_windows_grow_from_few_to_a_limit_and_follow_each_other() -> None:
+def test_after_windows_grow_from_few_to_a_limit_and_follow_each_other():
     window, sizes = None, []
     for _ in range(6):
         window = Window.after(window)
@@ -41,16 +37,16 @@ def test_after_windows_grow_from_few_to_a_limit_and_follow_each_other() -> None:
 
 
 @pytest.mark.parametrize("is_returned", [False, True], ids=["raise", "return"])
-def test_add_what_is_no_text_is_an_error_with_its_position(is_returned: bool) -> None:
+def test_add_what_is_no_text_is_an_error_with_its_position(is_returned):
     window = Window(first=10, size=8)
     assert window.add("la", is_returned=is_returned)
     assert window.add(None, is_returned=is_returned) is is_returned
     assert window.is_last is not is_returned
     assert isinstance(window.results[1], InvalidInput)
-    assert str(window.results[1]) == "text 11 has the type NoneType; it must be str"
+    assert str(window.results[1]) == "text 11 has type NoneType; it must be str"
 
 
-def test_read_raise_gives_the_results_before_the_error() -> None:
+def test_read_raise_gives_the_results_before_the_error():
     window = Window(first=0, size=8)
     for text in ("la", "\ud800", "la"):
         window.add(text, is_returned=True)
@@ -61,7 +57,7 @@ def test_read_raise_gives_the_results_before_the_error() -> None:
         next(reader)
 
 
-def test_read_failure_of_the_iterable_comes_after_all_results() -> None:
+def test_read_failure_of_the_iterable_comes_after_all_results():
     window = Window(first=0, size=8)
     window.add("la", is_returned=True)
     window.end(failure=KeyError("mine"))
@@ -72,7 +68,7 @@ def test_read_failure_of_the_iterable_comes_after_all_results() -> None:
         next(reader)
 
 
-def test_group_puts_like_lengths_together_and_settles_in_order(info: ServerInfo) -> None:
+def test_group_puts_like_lengths_together_and_settles_in_order(info):
     window = Window(first=0, size=MAX_WINDOW)
     lengths = [(i * 37) % 100 for i in range(100)]
     for length in lengths:
@@ -89,7 +85,7 @@ def test_group_puts_like_lengths_together_and_settles_in_order(info: ServerInfo)
     assert [r.num_tokens for r in results if isinstance(r, Prediction)] == lengths
 
 
-def test_settle_error_is_given_to_all_texts_of_the_request(info: ServerInfo) -> None:
+def test_settle_error_is_given_to_all_texts_of_the_request(info):
     window = Window(first=0, size=8)
     for _ in range(3):
         window.add("la", is_returned=True)
@@ -99,9 +95,7 @@ def test_settle_error_is_given_to_all_texts_of_the_request(info: ServerInfo) -> 
     assert list(window.read(is_returned=True)) == [error] * 3
 
 
-def test_group_of_another_checkpoint_tokenizes_again(
-    info: ServerInfo, prepared_of: Callable[[str], Path]
-) -> None:
+def test_group_of_another_checkpoint_tokenizes_again(info, prepared_of):
     document = (prepared_of("roberta") / "tokenizer.json").read_text(encoding="utf-8")
     tokenizer = TextTokenizer(document, max_length=MAX_LENGTH)
     other = ServerInfo(LABELS, MAX_LENGTH, info.problem_type, "b" * 64, tokenizer)
@@ -112,7 +106,7 @@ def test_group_of_another_checkpoint_tokenizes_again(
     assert only.job.prepare(other).encodings == tokenizer.encode(["the lamp is low"])
 
 
-def test_group_of_errors_alone_is_none(info: ServerInfo) -> None:
+def test_group_of_errors_alone_is_none(info):
     window = Window(first=0, size=8)
     window.add(None, is_returned=True)
     assert not window.is_open()

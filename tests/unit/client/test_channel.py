@@ -1,10 +1,7 @@
 """How a connection is made."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from emotion_client import TLS
@@ -13,18 +10,18 @@ from opentelemetry import trace
 
 
 @pytest.mark.parametrize("name", ["private_key", "certificate_chain"])
-def test_tls_half_of_the_own_certificate_is_refused(name: str) -> None:
+def test_tls_half_of_the_own_certificate_is_refused(name):
     with pytest.raises(ValueError, match="belong together; give both or none"):
         TLS(**{name: "file.pem"})
 
 
-def test_tls_missing_file_is_found_at_the_first_call_and_named(tmp_path: Path) -> None:
+def test_tls_missing_file_is_found_at_the_first_call_and_named(tmp_path):
     tls = TLS(root_certificates=tmp_path / "ca.pem")
     with pytest.raises(FileNotFoundError, match=r"ca\.pem"):
         tls.credentials()
 
 
-def test_add_trace_context_of_the_caller_is_sent_as_traceparent() -> None:
+def test_add_trace_context_of_the_caller_is_sent_as_traceparent():
     span = trace.NonRecordingSpan(
         trace.SpanContext(0xABC, 0xDEF, is_remote=False, trace_flags=trace.TraceFlags(1))
     )
@@ -37,7 +34,7 @@ def test_add_trace_context_of_the_caller_is_sent_as_traceparent() -> None:
     assert add_trace_context(()) == ()
 
 
-def test_add_trace_context_without_opentelemetry_adds_and_imports_nothing() -> None:
+def test_add_trace_context_without_opentelemetry_adds_and_imports_nothing():
     code = (
         "import sys; from emotion_client.channel import add_trace_context as add; "
         "print(add((('a', 'b'),)), any(name.startswith('opentelemetry') for name in sys.modules))"

@@ -1,12 +1,9 @@
 """Host names to IP addresses, within a time."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from emotion_client.lookup import look_up, look_up_async
@@ -14,30 +11,28 @@ from emotion_client.lookup import look_up, look_up_async
 Look = Callable[..., list[str]]
 
 
-def look_up_awaited(url: str, *, timeout_s: float) -> list[str]:
+def look_up_awaited(url, *, timeout_s):
     return asyncio.run(look_up_async(url, timeout_s=timeout_s))
 
 
 @pytest.fixture(params=[look_up, look_up_awaited], ids=["sync", "async"])
-def look(request: pytest.FixtureRequest) -> Look:
-    return request.param  # type: ignore[no-any-return]
+def look(request):
+    return request.param
 
 
-def test_look_up_localhost_has_the_loopback_address(look: Look) -> None:
+def test_look_up_localhost_has_the_loopback_address(look):
     assert "127.0.0.1" in look("localhost:8001", timeout_s=5)
 
 
-def test_look_up_name_that_is_none_is_an_error(look: Look) -> None:
+def test_look_up_name_that_is_none_is_an_error(look):
     with pytest.raises(OSError, match=r".+"):
         look("no-such-host.invalid:8001", timeout_s=5)
 
 
-def test_look_up_silent_name_server_is_given_up(
-    look: Look, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_look_up_silent_name_server_is_given_up(look, monkeypatch):
     is_over = threading.Event()
 
-    def hang(*args: Any, **options: Any) -> None:
+    def hang(*args, **options):
         is_over.wait(2)
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)

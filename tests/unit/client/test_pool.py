@@ -1,7 +1,5 @@
 """Whose turn it is, and who is put aside."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import pytest
@@ -26,24 +24,24 @@ class Clock:
 
     now = 1000.0
 
-    def __call__(self) -> float:
+    def __call__(self):
         return self.now
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(monkeypatch):
     fake = Clock()
     monkeypatch.setattr(pool_module, "monotonic", fake)
     return fake
 
 
-def take_turn(pool: Pool) -> Turn:
+def take_turn(pool):
     turn = pool.take()
     assert isinstance(turn, Turn)
     return turn
 
 
-def make_ready(pool: Pool) -> None:
+def make_ready(pool):
     """Lets every server pass its trial."""
     for _ in pool.replicas:
         turn = take_turn(pool)
@@ -52,7 +50,7 @@ def make_ready(pool: Pool) -> None:
         pool.set_ready(turn.replica)
 
 
-def test_take_new_server_is_tried_by_one_call_while_others_wait(clock: Clock) -> None:
+def test_take_new_server_is_tried_by_one_call_while_others_wait(clock):
     pool = Pool(["10.0.0.1:1"])
     turn = take_turn(pool)
     assert turn.is_trial
@@ -62,14 +60,14 @@ def test_take_new_server_is_tried_by_one_call_while_others_wait(clock: Clock) ->
     assert take_turn(pool) == Turn(turn.replica, is_trial=False)
 
 
-def test_take_ready_servers_in_turn(clock: Clock) -> None:
+def test_take_ready_servers_in_turn(clock):
     pool = Pool(["10.0.0.1:1", "10.0.0.2:1", "10.0.0.3:1"])
     make_ready(pool)
     counts = Counter(take_turn(pool).replica.address.url for _ in range(30))
     assert set(counts.values()) == {10}
 
 
-def test_take_server_that_failed_is_left_out_until_its_time(clock: Clock) -> None:
+def test_take_server_that_failed_is_left_out_until_its_time(clock):
     pool = Pool(["10.0.0.1:1", "10.0.0.2:1"])
     make_ready(pool)
     bad, good = pool.replicas
@@ -80,7 +78,7 @@ def test_take_server_that_failed_is_left_out_until_its_time(clock: Clock) -> Non
     assert {take_turn(pool).replica.address for _ in range(9)} == {good.address}  # one tries it
 
 
-def test_take_only_server_failed_says_how_long_to_wait(clock: Clock) -> None:
+def test_take_only_server_failed_says_how_long_to_wait(clock):
     pool = Pool(["10.0.0.1:1"])
     make_ready(pool)
     (only,) = pool.replicas
@@ -92,7 +90,7 @@ def test_take_only_server_failed_says_how_long_to_wait(clock: Clock) -> None:
     assert Pool(["10.0.0.1:1"]).last_failure() is None
 
 
-def test_put_aside_delay_doubles_to_a_limit_with_jitter_and_starts_again(clock: Clock) -> None:
+def test_put_aside_delay_doubles_to_a_limit_with_jitter_and_starts_again(clock):
     pool = Pool(["10.0.0.1:1"])
     (only,) = pool.replicas
     delays = []
@@ -108,7 +106,7 @@ def test_put_aside_delay_doubles_to_a_limit_with_jitter_and_starts_again(clock: 
     assert only.retry_at - clock.now <= 0.1
 
 
-def test_put_aside_by_all_calls_under_way_counts_once(clock: Clock) -> None:
+def test_put_aside_by_all_calls_under_way_counts_once(clock):
     pool = Pool(["10.0.0.1:1"])
     make_ready(pool)
     (only,) = pool.replicas
@@ -117,7 +115,7 @@ def test_put_aside_by_all_calls_under_way_counts_once(clock: Clock) -> None:
     assert only.num_failures == 1
 
 
-def test_take_retry_stops_at_the_budget_and_fills_with_time_and_successes(clock: Clock) -> None:
+def test_take_retry_stops_at_the_budget_and_fills_with_time_and_successes(clock):
     pool = Pool(["10.0.0.1:1"])
     (only,) = pool.replicas
     assert sum(pool.take_retry() for _ in range(1000)) == MAX_RETRIES
@@ -130,7 +128,7 @@ def test_take_retry_stops_at_the_budget_and_fills_with_time_and_successes(clock:
     assert sum(pool.take_retry() for _ in range(1000)) == MAX_RETRIES
 
 
-def test_take_name_is_looked_up_by_one_call_and_again_when_it_expires(clock: Clock) -> None:
+def test_take_name_is_looked_up_by_one_call_and_again_when_it_expires(clock):
     pool = Pool(["triton:1", "10.0.0.9:1"])
     assert (pool.take_names(), pool.take_names()) == (["triton:1"], [])
     pool.set_addresses(list_addresses("triton:1", ips=["10.0.0.1"]), url="triton:1")
@@ -139,7 +137,7 @@ def test_take_name_is_looked_up_by_one_call_and_again_when_it_expires(clock: Clo
     assert pool.take_names() == ["triton:1"]
 
 
-def test_set_addresses_keeps_servers_that_stay_and_drops_those_that_went(clock: Clock) -> None:
+def test_set_addresses_keeps_servers_that_stay_and_drops_those_that_went(clock):
     pool = Pool(["triton:1", "10.0.0.9:1"])
     pool.take_names()
     pool.set_addresses(list_addresses("triton:1", ips=["10.0.0.1", "10.0.0.2"]), url="triton:1")
@@ -154,7 +152,7 @@ def test_set_addresses_keeps_servers_that_stay_and_drops_those_that_went(clock: 
     assert stays.is_ready
 
 
-def test_set_addresses_all_ready_lives_longer(clock: Clock) -> None:
+def test_set_addresses_all_ready_lives_longer(clock):
     pool = Pool(["triton:1"])
     for _ in range(2):
         clock.now += SHORT_NAME_LIFETIME_S
@@ -168,7 +166,7 @@ def test_set_addresses_all_ready_lives_longer(clock: Clock) -> None:
     assert pool.take_names() == ["triton:1"]
 
 
-def test_set_addresses_failed_look_up_keeps_what_is_known(clock: Clock) -> None:
+def test_set_addresses_failed_look_up_keeps_what_is_known(clock):
     pool = Pool(["triton:1"])
     pool.take_names()
     pool.set_addresses(None, url="triton:1")
@@ -181,7 +179,7 @@ def test_set_addresses_failed_look_up_keeps_what_is_known(clock: Clock) -> None:
     assert pool.take_names() == []
 
 
-def test_set_addresses_failed_look_up_of_one_of_two_waits_for_its_time(clock: Clock) -> None:
+def test_set_addresses_failed_look_up_of_one_of_two_waits_for_its_time(clock):
     pool = Pool(["10.0.0.1:1", "triton:1"])
     pool.take_names()
     pool.set_addresses(None, url="triton:1")
@@ -190,7 +188,7 @@ def test_set_addresses_failed_look_up_of_one_of_two_waits_for_its_time(clock: Cl
     assert pool.take_names() == ["triton:1"]
 
 
-def test_put_aside_for_hours_goes_on_as_after_minutes(clock: Clock) -> None:
+def test_put_aside_for_hours_goes_on_as_after_minutes(clock):
     pool = Pool(["10.0.0.1:1"])
     (only,) = pool.replicas
     only.num_failures = 5000
@@ -198,7 +196,7 @@ def test_put_aside_for_hours_goes_on_as_after_minutes(clock: Clock) -> None:
     assert MAX_DELAY_S / 2 <= only.retry_at - clock.now <= MAX_DELAY_S
 
 
-def test_has_other_counts_ready_servers_and_those_never_asked(clock: Clock) -> None:
+def test_has_other_counts_ready_servers_and_those_never_asked(clock):
     pool = Pool(["10.0.0.1:1", "10.0.0.2:1"])
     one, other = pool.replicas
     assert pool.has_other(one)
@@ -208,14 +206,14 @@ def test_has_other_counts_ready_servers_and_those_never_asked(clock: Clock) -> N
     assert pool.has_other(one)
 
 
-def test_take_closed_pool_raises() -> None:
+def test_take_closed_pool_raises():
     pool = Pool(["10.0.0.1:1"])
     pool.is_closed = True
     with pytest.raises(Unavailable, match=r"10\.0\.0\.1:1: the client was closed during the call"):
         pool.take()
 
 
-def test_begin_trial_second_caller_is_told_no() -> None:
+def test_begin_trial_second_caller_is_told_no():
     pool = Pool(["10.0.0.1:1"])
     (only,) = pool.replicas
     assert (pool.begin_trial(only), pool.begin_trial(only)) == (True, False)

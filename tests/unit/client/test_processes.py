@@ -1,14 +1,9 @@
 """Clients across a fork, from many threads, and over many calls."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-from fake_server import FakeServer
 
 # A process of its own: this one has a gRPC server in it, whose threads do not survive a fork.
 FORK = """
@@ -55,20 +50,18 @@ with multiprocessing.get_context("fork").Pool(4) as pool:
 """
 
 
-def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(code, *arguments):
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 @pytest.mark.parametrize("state", ["new", "connected"])
-def test_client_made_before_a_fork_works_in_parent_and_child(
-    state: str, server: FakeServer
-) -> None:
+def test_client_made_before_a_fork_works_in_parent_and_child(state, server):
     done = run(FORK, server.url, state, "8")
     assert done.stdout.strip() == "0", done.stderr
 
 
-def test_client_works_in_the_processes_of_a_pool(server: FakeServer) -> None:
+def test_client_works_in_the_processes_of_a_pool(server):
     done = run(POOL, server.url)
     assert done.stdout.strip() == "True True", done.stderr
 
@@ -94,7 +87,7 @@ os.waitpid(child, 0)
 """
 
 
-def test_awaited_client_in_a_child_of_its_process_says_what_to_do(server: FakeServer) -> None:
+def test_awaited_client_in_a_child_of_its_process_says_what_to_do(server):
     done = run(AWAITED, server.url)
     before, after = done.stdout.splitlines()
     assert before == "3"
@@ -135,16 +128,12 @@ block() if kind == "sync" else asyncio.run(wait())
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
 @pytest.mark.parametrize("num_calls", [1500, pytest.param(10_000, marks=pytest.mark.long)])
-def test_memory_of_many_calls_grows_by_less_than_one_mebibyte(
-    kind: str, num_calls: int, server: FakeServer
-) -> None:
+def test_memory_of_many_calls_grows_by_less_than_one_mebibyte(kind, num_calls, server):
     done = run(LEAK, server.url, kind, str(num_calls))
     assert int(done.stdout) < 1024, done.stderr
 
 
-def test_close_and_connect_again_many_times_leaves_nothing_open(
-    open_client: Callable[..., Any], server: FakeServer
-) -> None:
+def test_close_and_connect_again_many_times_leaves_nothing_open(open_client, server):
     client = open_client(server.url)
     for _ in range(50):
         client.predict("la")

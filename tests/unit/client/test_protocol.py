@@ -1,10 +1,4 @@
-"""What goes over the wire, without any I/O."""
-
-from __future__ import annotations
-
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+"""Requests and responses, without any I/O."""
 
 import numpy as np
 import pytest
@@ -19,21 +13,21 @@ from emotion_client.protocol import (
     read_revision,
 )
 from emotion_client.tokenizer import Encoding, TextTokenizer
-from numpy.typing import NDArray
-from tritonclient.grpc.service_pb2 import ModelInferRequest, ModelInferResponse
+from tritonclient.grpc.service_pb2 import ModelInferResponse
 
 from checkpoints import LABELS
 
 REVISION = "ab" * 32
+INFO = ("tokenizer_json", "labels", "max_length", "problem_type", "revision", "protocol")
 ENCODINGS = [Encoding([5], 300, True), Encoding([5, 6], 2, False)]
 
 
-def pack_strings(values: Sequence[str | bytes]) -> bytes:
+def pack_strings(values):
     raw = [value.encode() if isinstance(value, str) else value for value in values]
     return b"".join(len(value).to_bytes(4, "little") + value for value in raw)
 
 
-def build_response(**outputs: tuple[str, list[int], bytes]) -> Any:
+def build_response(**outputs):
     """Returns an answer with these outputs: datatype, shape, bytes."""
     response = ModelInferResponse()
     for name, (datatype, shape, raw) in outputs.items():
@@ -42,19 +36,21 @@ def build_response(**outputs: tuple[str, list[int], bytes]) -> Any:
     return response
 
 
-def info_outputs(folder: Path) -> dict[str, tuple[str, list[int], bytes]]:
-    document = (folder / "tokenizer.json").read_text(encoding="utf-8")
+@pytest.fixture
+def info_outputs(read_tokenizer):
+    """Returns the outputs of `emotion_info`."""
+    document = read_tokenizer("bert")
     return {
         "tokenizer_json": ("BYTES", [1], pack_strings([document])),
         "labels": ("BYTES", [len(LABELS)], pack_strings(LABELS)),
-        "max_length": ("INT32", [1], (6).to_bytes(4, "little")),
+        "max_length": ("INT32", [1], integer(6)),
         "problem_type": ("BYTES", [1], pack_strings(["single_label_classification"])),
         "revision": ("BYTES", [1], pack_strings([REVISION])),
-        "protocol": ("INT32", [1], PROTOCOL.to_bytes(4, "little")),
+        "protocol": ("INT32", [1], integer(PROTOCOL)),
     }
 
 
-def prediction_outputs() -> dict[str, tuple[str, list[int], bytes]]:
+def prediction_outputs():
     """Returns the outputs of `emotion` for two rows and the labels anger and joy."""
     return {
         "label": ("BYTES", [2, 1], pack_strings(["joy", "anger"])),
@@ -64,24 +60,27 @@ def prediction_outputs() -> dict[str, tuple[str, list[int], bytes]]:
     }
 
 
-def floats(*values: float) -> bytes:
+def integer(value):
+    return value.to_bytes(4, "little")
+
+
+def floats(*values):
     return np.array(values, dtype="<f4").tobytes()
 
 
-def read_input(request: ModelInferRequest, index: int) -> NDArray[np.int64]:
+def read_input(request, index):
     tensor = request.inputs[index]
     raw = request.raw_input_contents[index]
     return np.frombuffer(raw, dtype="<i8").reshape(tuple(tensor.shape))
 
 
 @pytest.fixture
-def info(prepared_of: Callable[[str], Path]) -> ServerInfo:
-    document = (prepared_of("bert") / "tokenizer.json").read_text(encoding="utf-8")
-    tokenizer = TextTokenizer(document, max_length=6)
+def info(read_tokenizer):
+    tokenizer = TextTokenizer(read_tokenizer("bert"), max_length=6)
     return ServerInfo(("anger", "joy"), 6, "single_label_classification", REVISION, tokenizer)
 
 
-def test_build_request_is_a_rectangle_padded_on_the_right() -> None:
+def test_build_request_is_a_rectangle_padded_on_the_right():
     rows = [Encoding([5, 6, 7], 3, False), Encoding([8], 1, False)]
     request = build_request(rows, revision=REVISION)
     assert request.model_name == "emotion"
@@ -94,15 +93,15 @@ def test_build_request_is_a_rectangle_padded_on_the_right() -> None:
     assert read_input(request, 1).tolist() == [[1, 1, 1], [1, 0, 0]]
 
 
-def test_build_info_request_asks_for_the_outputs_that_are_named() -> None:
+def test_build_info_request_asks_for_the_named_outputs():
     assert list(build_info_request().outputs) == []
     request = build_info_request("revision", "protocol")
     assert request.model_name == "emotion_info"
     assert [output.name for output in request.outputs] == ["revision", "protocol"]
 
 
-def test_parse_info_gives_everything_that_is_told(prepared_of: Callable[[str], Path]) -> None:
-    info = parse_info(build_response(**info_outputs(prepared_of("bert"))), url="host:1")
+def test_parse_info_returns_everything(info_outputs):
+    info = parse_info(build_response(**info_outputs), url="host:1")
     assert (info.labels, info.revision, info.max_length) == (LABELS, REVISION, 6)
     assert info.problem_type == "single_label_classification"
     (encoding,) = info.tokenizer.encode(["the " * 9])
@@ -110,41 +109,36 @@ def test_parse_info_gives_everything_that_is_told(prepared_of: Callable[[str], P
     assert "tokenizer" not in repr(info)
 
 
-def test_read_revision_of_the_short_answer(prepared_of: Callable[[str], Path]) -> None:
-    outputs = info_outputs(prepared_of("bert"))
-    short = build_response(**{name: outputs[name] for name in ("revision", "protocol")})
-    assert read_revision(short, url="host:1") == REVISION
+def test_parse_info_smallest_max_length_is_accepted(info_outputs):
+    info_outputs["max_length"] = ("INT32", [1], integer(3))
+    assert parse_info(build_response(**info_outputs), url="host:1").max_length == 3
 
 
-def test_parse_info_other_protocol_is_refused_with_both(
-    prepared_of: Callable[[str], Path],
-) -> None:
-    outputs = info_outputs(prepared_of("bert"))
-    outputs["protocol"] = ("INT32", [1], (2).to_bytes(4, "little"))
-    with pytest.raises(WrongServer, match=r"host:1: .* protocol 2; this client 1"):
+def test_read_revision_of_the_short_answer(info_outputs):
+    short = {name: info_outputs[name] for name in ("revision", "protocol")}
+    assert read_revision(build_response(**short), url="host:1") == REVISION
+
+
+BAD_INFO = [
+    *[(name, None, f"the answer of emotion_info lacks the output {name}") for name in INFO],
+    ("protocol", ("INT32", [1], integer(2)), "it speaks protocol 2, this client protocol 1"),
+    ("max_length", ("INT32", [1], integer(2)), "its max_length is 2; it must be 3 or more"),
+    (
+        "tokenizer_json",
+        ("BYTES", [1], pack_strings(['{"version": "9.0"}'])),
+        "tokenizers cannot read its tokenizer; install a newer version",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "output", "sentence"), BAD_INFO)
+def test_parse_info_bad_answer_is_a_wrong_server(name, output, sentence, info_outputs):
+    outputs = {key: each for key, each in {**info_outputs, name: output}.items() if each}
+    with pytest.raises(WrongServer, match=f"^host:1: {sentence}"):
         parse_info(build_response(**outputs), url="host:1")
 
 
-@pytest.mark.parametrize(
-    "name", ["tokenizer_json", "labels", "max_length", "problem_type", "revision", "protocol"]
-)
-def test_parse_info_without_an_output_is_no_server_of_ours(
-    name: str, prepared_of: Callable[[str], Path]
-) -> None:
-    outputs = info_outputs(prepared_of("bert"))
-    del outputs[name]
-    with pytest.raises(WrongServer, match=f"host:1: .*emotion_info lacks the output {name}"):
-        parse_info(build_response(**outputs), url="host:1")
-
-
-def test_parse_info_tokenizer_of_another_age_is_named(prepared_of: Callable[[str], Path]) -> None:
-    outputs = info_outputs(prepared_of("bert"))
-    outputs["tokenizer_json"] = ("BYTES", [1], pack_strings(['{"version": "9.0"}']))
-    with pytest.raises(WrongServer, match="cannot be read by tokenizers here; install a newer"):
-        parse_info(build_response(**outputs), url="host:1")
-
-
-def test_parse_predictions_give_plain_python_values(info: ServerInfo) -> None:
+def test_parse_predictions_returns_plain_python_values(info):
     response = build_response(**prediction_outputs())
     first, second = parse_predictions(response, encodings=ENCODINGS, info=info, url="host:1")
     assert (first.label, first.confidence) == ("joy", 0.75)
@@ -155,55 +149,49 @@ def test_parse_predictions_give_plain_python_values(info: ServerInfo) -> None:
     assert (second.label, second.num_tokens, second.truncated) == ("anger", 2, False)
 
 
-BAD_OUTPUTS = {
-    "no-probabilities": ("probabilities", None, "lacks the output probabilities"),
-    "a-row-too-few": (
+def test_parse_predictions_takes_probabilities_of_0_and_1(info):
+    outputs = prediction_outputs() | {"probabilities": ("FP32", [2, 2], floats(0, 1, 1, 0))}
+    first, _ = parse_predictions(
+        build_response(**outputs), encodings=ENCODINGS, info=info, url="host:1"
+    )
+    assert first.scores == {"anger": 0, "joy": 1}
+
+
+NAN = float("nan")
+BAD_OUTPUTS = [
+    ("probabilities", None, "lacks the output probabilities"),
+    (
         "probabilities",
         ("FP32", [1, 2], floats(0.5, 0.5)),
         r"has probabilities as FP32 \[1, 2\]; it must be FP32 \[2, 2\]",
     ),
-    "a-label-too-many": ("probabilities", ("FP32", [2, 3], floats(*[0.1] * 6)), r"\[2, 3\]"),
-    "another-rank": ("confidence", ("FP32", [2], floats(0.75, 0.5)), r"as FP32 \[2\]"),
-    "another-datatype": ("confidence", ("FP64", [2, 1], b"\0" * 16), "as FP64"),
-    "half-of-the-bytes": ("probabilities", ("FP32", [2, 2], floats(0.2, 0.8)), "has 8 bytes of"),
-    "half-of-a-number": ("probabilities", ("FP32", [2, 2], b"\0" * 15), "has 15 bytes of"),
-    "nan": (
-        "probabilities",
-        ("FP32", [2, 2], floats(float("nan"), 1, 0, 1)),
-        "probabilities that are none",
-    ),
-    "above-one": ("probabilities", ("FP32", [2, 2], floats(0, 2, 0, 1)), "that are none"),
-    "unknown-label": ("label", ("BYTES", [2, 1], pack_strings(["joy", "envy"])), "does not name"),
-    "a-label-too-few": ("label", ("BYTES", [2, 1], pack_strings(["joy"])), "other bytes of label"),
-    "string-cut-short": (
-        "label",
-        ("BYTES", [2, 1], pack_strings(["joy", "anger"])[:-1]),
-        "other bytes of label",
-    ),
-    "length-beyond-the-end": ("label", ("BYTES", [2, 1], b"\xff" * 9), "other bytes of label"),
-    "label-not-utf8": (
-        "label",
-        ("BYTES", [2, 1], pack_strings([b"\xff", b"joy"])),
-        "a label that is not UTF-8",
-    ),
-}
+    ("probabilities", ("FP32", [2, 3], floats(*[0.1] * 6)), r"\[2, 3\]"),
+    ("confidence", ("FP32", [2], floats(0.75, 0.5)), r"as FP32 \[2\]"),
+    ("confidence", ("FP64", [2, 1], b"\0" * 16), "as FP64"),
+    ("confidence", ("FP32", [2, 1], floats(0.75, 7)), "has probabilities outside 0 to 1"),
+    ("probabilities", ("FP32", [2, 2], floats(0.2, 0.8)), "has 8 bytes of probabilities"),
+    ("probabilities", ("FP32", [2, 2], b"\0" * 15), "has 15 bytes of probabilities"),
+    ("probabilities", ("FP32", [2, 2], floats(NAN, 1, 0, 1)), "has probabilities outside 0 to 1"),
+    ("probabilities", ("FP32", [2, 2], floats(0, 2, 0, 1)), "has probabilities outside 0 to 1"),
+    ("probabilities", ("FP32", [2, 2], floats(-1, 1, 0, 1)), "has probabilities outside 0 to 1"),
+    ("label", ("BYTES", [2, 1], pack_strings(["joy", "envy"])), "that emotion_info does not list"),
+    ("label", ("BYTES", [2, 1], pack_strings(["joy"])), "bytes of label that do not fit"),
+    ("label", ("BYTES", [2, 1], pack_strings(["joy", "anger"])[:-1]), "bytes of label that do"),
+    ("label", ("BYTES", [2, 1], b"\xff" * 9), "bytes of label that do not fit"),
+    ("label", ("BYTES", [2, 1], pack_strings([b"\xff", b"joy"])), "a label that is not UTF-8"),
+    ("revision", ("BYTES", [2, 1], pack_strings([REVISION, "cd"])), "a checkpoint other than abab"),
+]
 
 
-@pytest.mark.parametrize(
-    ("name", "output", "sentence"), BAD_OUTPUTS.values(), ids=BAD_OUTPUTS.keys()
-)
-def test_parse_predictions_answer_that_does_not_fit_is_a_server_error(
-    name: str, output: Any, sentence: str, info: ServerInfo
-) -> None:
+@pytest.mark.parametrize(("name", "output", "sentence"), BAD_OUTPUTS)
+def test_parse_predictions_bad_answer_is_a_server_error(name, output, sentence, info):
     outputs = {**prediction_outputs(), name: output}
     response = build_response(**{key: each for key, each in outputs.items() if each})
     with pytest.raises(ServerError, match=f"^host:1: the answer .*{sentence}"):
         parse_predictions(response, encodings=ENCODINGS, info=info, url="host:1")
 
 
-def test_parse_predictions_answer_whose_bytes_are_missing_is_a_server_error(
-    info: ServerInfo,
-) -> None:
+def test_parse_predictions_answer_without_contents_is_a_server_error(info):
     response = build_response(**prediction_outputs())
     del response.raw_output_contents[1:]
     with pytest.raises(ServerError, match="lacks the output"):

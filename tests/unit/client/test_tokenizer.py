@@ -1,12 +1,7 @@
 """Texts become the ids that AutoTokenizer makes of them."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import pytest
 from emotion_client.tokenizer import TextTokenizer
@@ -35,22 +30,22 @@ UNICODE_TEXTS = (
 
 
 @pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
+def kind(request):
     return str(request.param)
 
 
 @pytest.fixture
-def written(kind: str, prepared_of: Callable[[str], Path]) -> TextTokenizer:
+def written(kind, prepared_of):
     document = (prepared_of(kind) / "tokenizer.json").read_text(encoding="utf-8")
     return TextTokenizer(document, max_length=MAX_LENGTH)
 
 
 @pytest.fixture
-def reference(kind: str, source_of: Callable[[str], Path]) -> Any:
+def reference(kind, source_of):
     return AutoTokenizer.from_pretrained(source_of(kind))
 
 
-def test_encode_any_text_equals_autotokenizer(written: TextTokenizer, reference: Any) -> None:
+def test_encode_any_text_equals_autotokenizer(written, reference):
     texts = [*TEXTS, *VERSES, *UNICODE_TEXTS]
     for text, encoding in zip(texts, written.encode(texts), strict=True):
         expected = reference(text, truncation=True, max_length=MAX_LENGTH).input_ids
@@ -60,9 +55,7 @@ def test_encode_any_text_equals_autotokenizer(written: TextTokenizer, reference:
         assert encoding.truncated is (num_tokens > MAX_LENGTH)
 
 
-def test_encode_one_token_under_and_over_the_limit_tells_them_apart(
-    prepared_of: Callable[[str], Path],
-) -> None:
+def test_encode_one_token_under_and_over_the_limit_tells_them_apart(prepared_of):
     document = (prepared_of("bert") / "tokenizer.json").read_text(encoding="utf-8")
     tokenizer = TextTokenizer(document, max_length=6)
     fits, over = tokenizer.encode(["the " * 4, "the " * 5])
@@ -70,11 +63,11 @@ def test_encode_one_token_under_and_over_the_limit_tells_them_apart(
     assert (over.num_tokens, over.truncated, len(over.input_ids)) == (7, True, 6)
 
 
-def test_encode_no_texts_gives_no_encodings(written: TextTokenizer) -> None:
+def test_encode_no_texts_gives_no_encodings(written):
     assert written.encode([]) == []
 
 
-def test_encode_many_threads_give_the_same_ids(prepared_of: Callable[[str], Path]) -> None:
+def test_encode_many_threads_give_the_same_ids(prepared_of):
     document = (prepared_of("bert") / "tokenizer.json").read_text(encoding="utf-8")
     tokenizer = TextTokenizer(document, max_length=MAX_LENGTH)
     expected = tokenizer.encode(VERSES)
@@ -82,9 +75,7 @@ def test_encode_many_threads_give_the_same_ids(prepared_of: Callable[[str], Path
         assert all(result == expected for result in pool.map(tokenizer.encode, [VERSES] * 16))
 
 
-def test_tokenizer_padding_and_truncation_of_the_document_are_ignored(
-    prepared_of: Callable[[str], Path],
-) -> None:
+def test_tokenizer_padding_and_truncation_of_the_document_are_ignored(prepared_of):
     from tokenizers import Tokenizer
 
     backend = Tokenizer.from_file(str(prepared_of("bert") / "tokenizer.json"))
@@ -94,7 +85,7 @@ def test_tokenizer_padding_and_truncation_of_the_document_are_ignored(
     assert (len(encoding.input_ids), encoding.truncated) == (7, False)
 
 
-def test_encode_windows_of_a_long_text_cover_it_and_overlap(written: TextTokenizer) -> None:
+def test_encode_windows_of_a_long_text_cover_it_and_overlap(written):
     text = " ".join(VERSES)
     windows = written.encode_windows(text, overlap=4)
     assert len(windows) > 1
@@ -105,7 +96,7 @@ def test_encode_windows_of_a_long_text_cover_it_and_overlap(written: TextTokeniz
         assert one.start < other.start < one.end
 
 
-def test_encode_windows_of_a_short_text_are_one_as_encode_gives_it(written: TextTokenizer) -> None:
+def test_encode_windows_of_a_short_text_are_one_as_encode_gives_it(written):
     for text in ("", " ", VERSES[0]):
         (window,) = written.encode_windows(text, overlap=4)
         assert [window.encoding] == written.encode([text])

@@ -1,17 +1,13 @@
 """Any Unicode text becomes the ids that AutoTokenizer makes of it."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import prepare_model
 import pytest
 import transformers
-from base_model import default_base
 from emotion_client.tokenizer import TextTokenizer
+from emotion_training.checkpoint import prepare as prepare_model
+from emotion_training.checkpoint.base_model import default_base
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
@@ -33,13 +29,13 @@ Tokenizers = tuple[TextTokenizer, Any]
 
 
 @pytest.fixture(scope="module")
-def tokenizers_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Tokenizers]:
+def tokenizers_of(tmp_path_factory):
     """Returns the client's tokenizer of a kind, and AutoTokenizer on its source."""
     folder = tmp_path_factory.mktemp("tokenizers")
     return cache(lambda kind: load(kind, folder=folder / kind))
 
 
-def load(kind: str, *, folder: Path) -> Tokenizers:
+def load(kind, *, folder):
     source = build_source(kind, folder=folder / "source")
     prepare_model.prepare(source, target=folder / "prepared", max_length=MAX_LENGTH)
     document = (folder / "prepared" / "tokenizer.json").read_text(encoding="utf-8")
@@ -47,7 +43,7 @@ def load(kind: str, *, folder: Path) -> Tokenizers:
     return TextTokenizer(document, max_length=MAX_LENGTH), reference
 
 
-def build_source(kind: str, *, folder: Path) -> str | None:
+def build_source(kind, *, folder):
     """Returns the folder of a checkpoint; None is the default one."""
     if kind == "default":
         return None
@@ -61,7 +57,7 @@ def build_source(kind: str, *, folder: Path) -> str | None:
     return str(folder)
 
 
-def check(text: str, *, own: TextTokenizer, reference: Any) -> None:
+def check(text, *, own, reference):
     (encoding,) = own.encode([text])
     num_tokens = len(reference(text).input_ids)
     cut = reference(text, truncation=True, max_length=MAX_LENGTH).input_ids
@@ -74,9 +70,7 @@ def check(text: str, *, own: TextTokenizer, reference: Any) -> None:
 @pytest.mark.parametrize(
     "num_texts", [150, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(1200)])]
 )
-def test_encode_generated_texts_equal_autotokenizer(
-    kind: str, num_texts: int, tokenizers_of: Callable[[str], Tokenizers]
-) -> None:
+def test_encode_generated_texts_equal_autotokenizer(kind, num_texts, tokenizers_of):
     own, reference = tokenizers_of(kind)
 
     @settings(
@@ -87,13 +81,13 @@ def test_encode_generated_texts_equal_autotokenizer(
         suppress_health_check=[HealthCheck.too_slow],
     )
     @given(text=TEXTS)
-    def run(text: str) -> None:
+    def run(text):
         check(text, own=own, reference=reference)
 
     run()
 
 
-def test_bert_cased_tells_cases_apart(tokenizers_of: Callable[[str], Tokenizers]) -> None:
+def test_bert_cased_tells_cases_apart(tokenizers_of):
     own, _ = tokenizers_of("bert-cased")
     upper, lower = own.encode(["LOVE", "love"])
     assert upper.input_ids != lower.input_ids

@@ -1,10 +1,7 @@
-"""The dashboard: that it can be read, and that its queries can."""
-
-from __future__ import annotations
+"""The dashboard: its layout, and the syntax of its queries."""
 
 import subprocess
 from itertools import combinations
-from pathlib import Path
 
 import yaml
 from stack import DASHBOARD, DEPLOY, find_tool, read_panels, read_queries, read_yaml
@@ -12,7 +9,7 @@ from stack import DASHBOARD, DEPLOY, find_tool, read_panels, read_queries, read_
 PROVISIONING = DEPLOY / "grafana" / "provisioning"
 
 
-def test_every_title_is_a_question_with_a_description_and_a_unit() -> None:
+def test_panels_have_a_question_a_description_and_a_unit():
     panels = read_panels()
     assert len({panel["title"] for panel in panels}) == len(panels)
     for panel in panels:
@@ -21,19 +18,15 @@ def test_every_title_is_a_question_with_a_description_and_a_unit() -> None:
         assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
 
 
-def test_every_panel_asks_the_provisioned_prometheus() -> None:
+def test_panels_use_the_provisioned_prometheus_at_its_scrape_interval():
     (source,) = read_yaml(PROVISIONING / "datasources" / "prometheus.yml")["datasources"]
     for panel in read_panels():
         assert panel["datasource"] == {"type": source["type"], "uid": source["uid"]}
-
-
-def test_grafana_knows_how_often_prometheus_asks() -> None:
-    (source,) = read_yaml(PROVISIONING / "datasources" / "prometheus.yml")["datasources"]
     config = read_yaml(DEPLOY / "prometheus" / "prometheus.yml")
     assert source["jsonData"]["timeInterval"] == config["global"]["scrape_interval"]
 
 
-def test_grafana_finds_the_dashboard_where_compose_mounts_it() -> None:
+def test_grafana_finds_the_dashboard_where_compose_mounts_it():
     (provider,) = read_yaml(PROVISIONING / "dashboards" / "emotion.yml")["providers"]
     grafana = read_yaml(DEPLOY.parent / "docker-compose.yml")["services"]["grafana"]
     mounts = dict(volume.split(":")[:2] for volume in grafana["volumes"])
@@ -42,7 +35,7 @@ def test_grafana_finds_the_dashboard_where_compose_mounts_it() -> None:
     assert home == f"{provider['options']['path']}/{DASHBOARD.name}"
 
 
-def test_panels_do_not_overlap() -> None:
+def test_panels_do_not_overlap():
     boxes = [panel["gridPos"] for panel in read_panels()]
     assert all(box["x"] + box["w"] <= 24 for box in boxes)
     for one, other in combinations(boxes, 2):
@@ -51,7 +44,7 @@ def test_panels_do_not_overlap() -> None:
         assert is_beside or is_above, (one, other)
 
 
-def test_every_query_is_read_by_prometheus(tmp_path: Path) -> None:
+def test_queries_can_be_parsed_by_prometheus(tmp_path):
     queries = read_queries(window="1m").values()
     rules = [{"record": f"query:{i}", "expr": query} for i, query in enumerate(queries)]
     path = tmp_path / "queries.yml"

@@ -1,6 +1,4 @@
-"""Prometheus' configuration, the alert rules and their own tests, and what is written of them."""
-
-from __future__ import annotations
+"""Prometheus's configuration, the alert rules with their tests, and the documentation of both."""
 
 import re
 import subprocess
@@ -19,19 +17,15 @@ SEVERITIES = {"critical", "warning"}
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [
-        pytest.param(["check", "config", "prometheus.yml"], id="configuration"),
-        pytest.param(["test", "rules", "alerts_test.yml"], id="rules"),
-    ],
+    "arguments", [["check", "config", "prometheus.yml"], ["test", "rules", "alerts_test.yml"]]
 )
-def test_promtool_is_content(arguments: list[str]) -> None:
+def test_promtool_accepts(arguments):
     command = [find_tool("promtool"), *arguments]
     done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_limits_are_those_of_client_and_model() -> None:
+def test_limits_are_those_of_client_and_model():
     limits = {rule["record"]: rule["expr"] for rule in read_rules() if "record" in rule}
     assert limits == {
         "emotion:deadline_seconds": f"vector({DEFAULT_TIMEOUT_S:g})",
@@ -40,23 +34,23 @@ def test_limits_are_those_of_client_and_model() -> None:
 
 
 @pytest.mark.parametrize("model", CONFIGS)
-def test_queues_have_no_limit_that_an_alert_would_have_to_know(model: str) -> None:
+def test_queues_have_no_limit(model):
     assert not read_config(CONFIGS[model]).dynamic_batching.HasField("default_queue_policy")
 
 
-def test_every_alert_says_what_it_means_and_what_to_do() -> None:
+def test_alerts_have_severity_meaning_and_remedy():
     for name, rule in read_alerts().items():
         assert rule["labels"]["severity"] in SEVERITIES, name
         assert set(rule["annotations"]) == {"summary", "description", "runbook"}, name
 
 
-def test_every_alert_has_a_test_in_which_it_fires() -> None:
+def test_alerts_have_a_test_in_which_they_fire():
     tests = read_yaml(FOLDER / "alerts_test.yml")["tests"]
     cases = [case for test in tests for case in test["alert_rule_test"]]
     assert {case["alertname"] for case in cases if case["exp_alerts"]} == set(read_alerts())
 
 
-def test_operations_page_has_a_row_for_every_alert() -> None:
+def test_operations_page_has_a_row_for_every_alert():
     page = (ROOT / "docs" / "operations.md").read_text()
     section = page.split("## Alerts")[1].split("## ")[0]
     rows = re.findall(r"^\| (\w+) \|", section, re.MULTILINE)[1:]

@@ -1,55 +1,45 @@
-"""Both kernels against attention written out row by row."""
-
-from __future__ import annotations
+"""Both kernels against plain attention, one row at a time."""
 
 import numpy as np
 import pytest
 import torch
-from emotion_engine.attention import (
-    Attention,
-    GroupedAttention,
-    VarlenAttention,
-    choose_attention,
-)
-from emotion_engine.packing import PackedBatch, pack
+from emotion_engine.attention import GroupedAttention, VarlenAttention, choose_attention
+from emotion_engine.packing import pack
 
 CPU = torch.device("cpu")
 NUM_HEADS, HEAD_DIM = 3, 8
 SCALE = 0.3
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 
-ROW_LENS = [
-    pytest.param([1], id="one-token"),
-    pytest.param([16], id="one-group-without-padding"),
-    pytest.param([5], id="one-group-with-padding"),
-    pytest.param([1, 2, 3], id="rows-shorter-than-a-group"),
-    pytest.param([15, 16, 17, 32, 33], id="rows-at-the-edges-of-groups"),
-    pytest.param([40, 7, 40, 1, 64, 7, 23], id="shuffled"),
-]
-WINDOWS = [
-    pytest.param(None, id="no-window"),
-    pytest.param(0, id="itself-alone"),
-    pytest.param(4, id="narrow-window"),
-    pytest.param(31, id="window-of-some-rows"),
-    pytest.param(500, id="window-beyond-every-row"),
-]
+every_layout = pytest.mark.parametrize(
+    "row_lens",
+    [
+        pytest.param([1], id="one-token"),
+        pytest.param([16], id="one-group-without-padding"),
+        pytest.param([5], id="one-group-with-padding"),
+        pytest.param([1, 2, 3], id="rows-shorter-than-a-group"),
+        pytest.param([15, 16, 17, 32, 33], id="rows-at-the-edges-of-groups"),
+        pytest.param([40, 7, 40, 1, 64, 7, 23], id="shuffled"),
+    ],
+)
+# The whole row, only the token itself, narrow, some rows, beyond every row; and some again, since
+# one batch serves layers with different windows.
+WINDOWS = (None, 4, None, 0, 31, 500, 4)
 
 
-def lay_out(row_lens: list[int]) -> PackedBatch:
+def lay_out(row_lens):
     (batch,) = pack([np.ones(n, dtype=np.int64) for n in row_lens], max_batch_tokens=512)
     return batch
 
 
-def draw_qkv(batch: PackedBatch, *, dtype: torch.dtype = torch.float32) -> list[torch.Tensor]:
+def draw_qkv(batch, *, dtype=torch.float32):
     generator = torch.Generator().manual_seed(0)
     shape = (3, batch.num_computed_tokens, NUM_HEADS, HEAD_DIM)
     return list(torch.randn(shape, generator=generator).to(dtype))
 
 
-def attend_one_row(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *, scale: float, reach: int
-) -> torch.Tensor:
-    """Plain softmax attention of one row, (row_len, num_heads, head_dim); a reach of -1 is all."""
+def attend_one_row(query, key, value, *, scale, reach):
+    """Plain softmax attention, (row_len, num_heads, head_dim); reach -1 is the whole row."""
     place = torch.arange(len(query))
     is_far = (place[:, None] - place[None, :]).abs() > reach
     scores = torch.einsum("qhd,khd->hqk", query, key) * scale
@@ -58,9 +48,7 @@ def attend_one_row(
     return torch.einsum("hqk,khd->qhd", scores.softmax(-1), value)
 
 
-def attend_plainly(
-    batch: PackedBatch, qkv: list[torch.Tensor], *, window: int | None
-) -> torch.Tensor:
+def attend_plainly(batch, qkv, *, window):
     output = torch.zeros_like(qkv[0])
     reach = -1 if window is None else window
     for start, end in zip(batch.cu_seqlens[:-1], batch.cu_seqlens[1:], strict=True):
@@ -70,26 +58,15 @@ def attend_plainly(
 
 
 class StrictKernel:
-    """Stands in for torch's varlen_attn: same signature, plain arithmetic, garbage as filler."""
+    """A fake of torch's varlen_attn: same signature, plain arithmetic, NaN as filler."""
 
-    def __init__(self, batch: PackedBatch) -> None:
+    def __init__(self, batch):
         self.batch = batch
         self.num_calls = 0
 
     def __call__(
-        self,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        cu_seq_q: torch.Tensor,
-        cu_seq_k: torch.Tensor,
-        max_q: int,
-        max_k: int,
-        *,
-        scale: float,
-        window_size: tuple[int, int],
-        num_splits: int,
-    ) -> torch.Tensor:
+        self, query, key, value, cu_seq_q, cu_seq_k, max_q, max_k, *, scale, window_size, num_splits
+    ):
         self.num_calls += 1
         assert query.shape == key.shape == value.shape
         assert query.dtype == key.dtype == value.dtype
@@ -110,20 +87,20 @@ class StrictKernel:
         return output
 
 
-@pytest.mark.parametrize("row_lens", ROW_LENS)
-@pytest.mark.parametrize("window", WINDOWS)
-def test_grouped_attention_equals_plain_softmax(row_lens: list[int], window: int | None) -> None:
+@every_layout
+def test_grouped_attention_equals_plain_softmax_for_each_window(row_lens):
     batch = lay_out(row_lens)
     qkv = draw_qkv(batch)
-    output = GroupedAttention(batch, device=CPU).attend(*qkv, scale=SCALE, window=window)
-    torch.testing.assert_close(
-        output, attend_plainly(batch, qkv, window=window), atol=1e-6, rtol=1e-5
-    )
-    assert not output[batch.num_tokens :].any()
-    assert output.isfinite().all()
+    attention = GroupedAttention(batch, device=CPU)
+    for window in WINDOWS:
+        output = attention.attend(*qkv, scale=SCALE, window=window)
+        expected = attend_plainly(batch, qkv, window=window)
+        torch.testing.assert_close(output, expected, atol=1e-6, rtol=1e-5)
+        assert not output[batch.num_tokens :].any()
+        assert output.isfinite().all()
 
 
-def test_grouped_attention_garbage_in_the_filler_stays_there() -> None:
+def test_grouped_attention_filler_changes_no_result():
     batch = lay_out([5, 17])
     qkv = draw_qkv(batch)
     attention = GroupedAttention(batch, device=CPU)
@@ -134,10 +111,10 @@ def test_grouped_attention_garbage_in_the_filler_stays_there() -> None:
 
 
 @pytest.mark.parametrize("window", [None, 4])
-def test_grouped_attention_row_has_the_same_bits_in_company(window: int | None) -> None:
-    company, alone = lay_out([9, 21, 22]), lay_out([21])
-    qkv = draw_qkv(company)
-    together = GroupedAttention(company, device=CPU).attend(*qkv, scale=SCALE, window=window)
+def test_grouped_attention_row_is_the_same_alone_or_batched(window):
+    batched, alone = lay_out([9, 21, 22]), lay_out([21])
+    qkv = draw_qkv(batched)
+    together = GroupedAttention(batched, device=CPU).attend(*qkv, scale=SCALE, window=window)
     row = [torch.zeros(alone.num_computed_tokens, NUM_HEADS, HEAD_DIM) for _ in qkv]
     for x, whole in zip(row, qkv, strict=True):
         x[:21] = whole[9:30]
@@ -145,18 +122,7 @@ def test_grouped_attention_row_has_the_same_bits_in_company(window: int | None) 
     torch.testing.assert_close(together[9:30], lonely[:21], atol=1e-6, rtol=0)
 
 
-def test_grouped_attention_two_windows_in_turn_do_not_mix() -> None:
-    batch = lay_out([40, 23])
-    qkv = draw_qkv(batch)
-    attention = GroupedAttention(batch, device=CPU)
-    for window in (None, 2, None, 9, 2):
-        output = attention.attend(*qkv, scale=SCALE, window=window)
-        torch.testing.assert_close(
-            output, attend_plainly(batch, qkv, window=window), atol=1e-6, rtol=1e-5
-        )
-
-
-def test_grouped_attention_bfloat16_stays_bfloat16() -> None:
+def test_grouped_attention_bfloat16_stays_bfloat16():
     batch = lay_out([3, 40])
     output = GroupedAttention(batch, device=CPU).attend(
         *draw_qkv(batch, dtype=torch.bfloat16), scale=SCALE, window=None
@@ -165,22 +131,21 @@ def test_grouped_attention_bfloat16_stays_bfloat16() -> None:
     assert output.isfinite().all()
 
 
-@pytest.mark.parametrize("row_lens", ROW_LENS)
-@pytest.mark.parametrize("window", WINDOWS)
-def test_varlen_attention_gives_the_kernel_what_it_needs(
-    monkeypatch: pytest.MonkeyPatch, row_lens: list[int], window: int | None
-) -> None:
+@every_layout
+def test_varlen_attention_passes_the_kernel_what_it_needs(monkeypatch, row_lens):
     batch = lay_out(row_lens)
     kernel = StrictKernel(batch)
     monkeypatch.setattr(VarlenAttention, "kernel", staticmethod(kernel))
     qkv = draw_qkv(batch)
-    output = VarlenAttention(batch, device=CPU).attend(*qkv, scale=SCALE, window=window)
-    grouped = GroupedAttention(batch, device=CPU).attend(*qkv, scale=SCALE, window=window)
-    torch.testing.assert_close(output, grouped, atol=1e-6, rtol=1e-5)
-    assert kernel.num_calls == 1
+    attention = VarlenAttention(batch, device=CPU)
+    for window in WINDOWS:
+        output = attention.attend(*qkv, scale=SCALE, window=window)
+        expected = attend_plainly(batch, qkv, window=window)
+        torch.testing.assert_close(output, expected, atol=1e-6, rtol=1e-5)
+    assert kernel.num_calls == len(WINDOWS)
 
 
-def test_varlen_attention_kernel_is_torchs_own() -> None:
+def test_varlen_attention_kernel_is_torchs_own():
     from torch.nn.attention.varlen import varlen_attn
 
     assert VarlenAttention.kernel is varlen_attn
@@ -188,37 +153,32 @@ def test_varlen_attention_kernel_is_torchs_own() -> None:
 
 @pytest.mark.gpu
 @needs_gpu
-@pytest.mark.parametrize("window", WINDOWS)
-def test_varlen_attention_real_kernel_equals_plain_softmax(window: int | None) -> None:
+def test_varlen_attention_real_kernel_equals_plain_softmax():
     batch = lay_out([40, 7, 40, 1, 64, 7, 23])
     device = torch.device("cuda")
     qkv = draw_qkv(batch, dtype=torch.bfloat16)
-    output = VarlenAttention(batch, device=device).attend(
-        *(x.to(device) for x in qkv), scale=SCALE, window=window
-    )
-    expected = attend_plainly(batch, [x.float() for x in qkv], window=window)
-    torch.testing.assert_close(output.float().cpu(), expected, atol=2e-2, rtol=2e-2)
-    assert not output[batch.num_tokens :].any()
+    attention = VarlenAttention(batch, device=device)
+    for window in WINDOWS:
+        output = attention.attend(*(x.to(device) for x in qkv), scale=SCALE, window=window)
+        expected = attend_plainly(batch, [x.float() for x in qkv], window=window)
+        torch.testing.assert_close(output.float().cpu(), expected, atol=2e-2, rtol=2e-2)
+        assert not output[batch.num_tokens :].any()
 
 
 @pytest.mark.parametrize(
     ("device", "dtype", "capability", "expected"),
     [
-        pytest.param("cpu", torch.bfloat16, None, GroupedAttention, id="cpu"),
-        pytest.param("cuda", torch.bfloat16, (8, 0), VarlenAttention, id="ampere"),
-        pytest.param("cuda:1", torch.bfloat16, (9, 0), VarlenAttention, id="second-hopper"),
-        pytest.param("cuda", torch.bfloat16, (7, 5), GroupedAttention, id="turing"),
-        pytest.param("cuda", torch.float32, (9, 0), GroupedAttention, id="hopper-in-float32"),
+        ("cpu", torch.bfloat16, None, GroupedAttention),
+        ("cuda", torch.bfloat16, (8, 0), VarlenAttention),
+        ("cuda:1", torch.bfloat16, (9, 0), VarlenAttention),
+        ("cuda", torch.bfloat16, (7, 5), GroupedAttention),
+        ("cuda", torch.float32, (9, 0), GroupedAttention),
     ],
 )
-def test_choose_attention_device_and_dtype_decide(
-    monkeypatch: pytest.MonkeyPatch,
-    device: str,
-    dtype: torch.dtype,
-    capability: tuple[int, int] | None,
-    expected: type[Attention],
-) -> None:
-    def get_capability(asked: torch.device) -> tuple[int, int]:
+def test_choose_attention_depends_on_device_and_dtype(
+    monkeypatch, device, dtype, capability, expected
+):
+    def get_capability(asked):
         assert asked == torch.device(device)
         assert capability is not None
         return capability

@@ -1,12 +1,7 @@
-"""The encoder in C++: where it is used, and that its answers are torch's, the same bits always."""
-
-from __future__ import annotations
+"""The encoder in C++: when it is used, and that it agrees with torch and is deterministic."""
 
 import platform
 import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -27,11 +22,11 @@ CPU = torch.device("cpu")
 NATIVE_KINDS = ("bert", "distilbert", "roberta", "xlm-roberta")
 DTYPES = ("float32", "bfloat16")
 ALL_CAPABILITIES = dict.fromkeys(NEEDED[torch.bfloat16], True)
-NUM_BATCHES = 500  # of each architecture and dtype
+NUM_BATCHES = 200  # of each architecture and dtype
 
 
-def build_model(**settings: Any) -> Any:
-    """Returns a random BERT of one layer or more, with answers that differ from text to text."""
+def build_model(**settings):
+    """Returns a small random BERT whose answers differ between texts."""
     sizes = {
         "vocab_size": 300,
         "hidden_size": 64,
@@ -48,8 +43,16 @@ def build_model(**settings: Any) -> Any:
     return model.eval()
 
 
-def skip_where_it_cannot_run(dtype: torch.dtype = torch.float32) -> None:
-    """Skips for what the processor lacks alone; whatever else is in the way is a defect."""
+def obstacle_of(model=None, *, device=CPU, dtype=torch.float32):
+    return find_obstacle(model or build_model(), device=device, dtype=dtype)
+
+
+def build(model=None, *, dtype=torch.float32, wanted="auto"):
+    return build_encoder(model or build_model(), device=CPU, dtype=dtype, wanted=wanted)
+
+
+def skip_where_it_cannot_run(dtype=torch.float32):
+    """Skips because of the processor or a missing compiler; any other obstacle is a defect."""
     capabilities = torch.cpu.get_capabilities()
     missing = [name for name in NEEDED[dtype] if not capabilities.get(name)]
     if missing:
@@ -61,7 +64,7 @@ def skip_where_it_cannot_run(dtype: torch.dtype = torch.float32) -> None:
 
 
 @pytest.fixture
-def threads() -> Iterator[Callable[[int], None]]:
+def threads():
     """Sets the number of threads, until the end of the test."""
     before = torch.get_num_threads()
     yield torch.set_num_threads
@@ -69,140 +72,113 @@ def threads() -> Iterator[Callable[[int], None]]:
 
 
 @pytest.fixture
-def capabilities(monkeypatch: pytest.MonkeyPatch) -> dict[str, bool]:
-    """A processor that can do all that is needed, as torch reports it; tests take away from it."""
+def capabilities(monkeypatch):
+    """The capabilities of a processor with all that is needed; a test may change them."""
     found = dict(ALL_CAPABILITIES)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
     monkeypatch.setattr(native, "load_library", lambda: object())
     return found
 
 
-# Where it is used.
+# When it is used.
 
 
 @pytest.mark.skipif(
     platform.machine() != "x86_64" or shutil.which("g++") is None, reason="needs g++ on x86-64"
 )
-def test_library_is_built_where_a_compiler_is() -> None:
+def test_load_library_is_built_if_there_is_a_compiler():
     assert load_library() is not None
 
 
-def test_load_library_with_another_interface_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_library_another_interface_is_not_used(monkeypatch):
     skip_where_it_cannot_run()
     monkeypatch.setattr(native, "INTERFACE", 0)
     assert load_library.__wrapped__() is None
 
 
 @pytest.mark.parametrize("kind", NATIVE_KINDS)
-def test_load_encoder_auto_is_native_where_nothing_is_against_it(
-    kind: str, source_of: Callable[[str], Path]
-) -> None:
+def test_load_encoder_auto_is_native_without_an_obstacle(kind, source_of):
     skip_where_it_cannot_run()
     encoder = load_encoder(source_of(kind), device=CPU, dtype=torch.float32)
     assert type(encoder) is NativeEncoder
     assert str(encoder) == "encoder in C++"
 
 
-def test_native_encoder_takes_large_forwards_and_warms_up_with_one() -> None:
+def test_native_encoder_takes_large_forwards_and_warms_up_with_one():
     skip_where_it_cannot_run()
-    encoder = build_encoder(build_model(), device=CPU, dtype=torch.float32)
+    encoder = build()
     assert encoder.default_batch_tokens == 8192
     assert encoder.sizes_to_warm(8192) == (8192,)
 
 
-def test_find_obstacle_none_on_a_processor_with_all_it_needs(capabilities: dict[str, bool]) -> None:
-    assert find_obstacle(build_model(), device=CPU, dtype=torch.float32) is None
-    assert find_obstacle(build_model(), device=CPU, dtype=torch.bfloat16) is None
-
-
 @pytest.mark.parametrize("name", NEEDED[torch.bfloat16])
-def test_find_obstacle_missing_capability_is_named(
-    name: str, capabilities: dict[str, bool]
-) -> None:
+def test_find_obstacle_missing_capability_is_named(name, capabilities):
+    assert obstacle_of(dtype=torch.bfloat16) is None
     capabilities[name] = False
-    obstacle = find_obstacle(build_model(), device=CPU, dtype=torch.bfloat16)
-    assert obstacle == f"the processor has no {name}"
+    assert obstacle_of(dtype=torch.bfloat16) == f"the processor has no {name}"
 
 
-def test_find_obstacle_float32_needs_no_bfloat16(capabilities: dict[str, bool]) -> None:
-    del capabilities["avx512_bf16"]
-    assert find_obstacle(build_model(), device=CPU, dtype=torch.float32) is None
+@pytest.mark.parametrize("change", [{"avx512_bf16": False}, {"amx_bf16": True}])
+def test_find_obstacle_to_bfloat16_is_not_one_to_float32(change, capabilities):
+    capabilities.update(change)
+    assert obstacle_of(dtype=torch.bfloat16) is not None
+    assert obstacle_of() is None
 
 
-def test_find_obstacle_amx_is_left_to_torch_in_bfloat16_alone(
-    capabilities: dict[str, bool],
-) -> None:
+def test_find_obstacle_amx_is_better_used_by_torch(capabilities):
     capabilities["amx_bf16"] = True
-    assert "AMX" in str(find_obstacle(build_model(), device=CPU, dtype=torch.bfloat16))
-    assert find_obstacle(build_model(), device=CPU, dtype=torch.float32) is None
+    assert obstacle_of(dtype=torch.bfloat16).startswith("it cannot use the processor's AMX")
 
 
-def test_find_obstacle_gpu_is_torchs(capabilities: dict[str, bool]) -> None:
-    gpu = torch.device("cuda")
-    assert (
-        find_obstacle(build_model(), device=gpu, dtype=torch.float32) == "it has no code for cuda"
-    )
+def test_find_obstacle_gpu_is_named(capabilities):
+    assert obstacle_of(device=torch.device("cuda")) == "it has no code for cuda"
 
 
 @pytest.mark.parametrize(
     ("settings", "found"),
     [
-        pytest.param({"hidden_act": "relu"}, "activation relu", id="activation"),
-        pytest.param({"hidden_size": 96}, "hidden size 96", id="hidden-size"),
-        pytest.param({"intermediate_size": 96}, "intermediate size 96", id="intermediate-size"),
-        pytest.param({"num_attention_heads": 8}, "heads of 8", id="head-size"),
-        pytest.param({"num_hidden_layers": 0}, "models without layers", id="no-layer"),
-        pytest.param({"is_decoder": True}, "decoders", id="decoder"),
+        ({"hidden_act": "relu"}, "activation relu"),
+        ({"hidden_size": 96}, "hidden size 96"),
+        ({"intermediate_size": 96}, "intermediate size 96"),
+        ({"num_attention_heads": 8}, "heads of 8"),
+        ({"num_hidden_layers": 0}, "models without layers"),
+        ({"is_decoder": True}, "decoders"),
     ],
 )
-def test_find_obstacle_shape_without_code_is_named(
-    settings: dict[str, Any], found: str, capabilities: dict[str, bool]
-) -> None:
-    model = build_model(**settings)
-    assert found in str(find_obstacle(model, device=CPU, dtype=torch.float32))
+def test_find_obstacle_shape_without_code_is_named(settings, found, capabilities):
+    assert found in str(obstacle_of(build_model(**settings)))
 
 
 @pytest.mark.parametrize(
     ("kind", "expected"), [("modernbert-cls", PackedEncoder), ("electra", PaddedEncoder)]
 )
-def test_load_encoder_architecture_without_code_is_torchs(
-    kind: str, expected: type, source_of: Callable[[str], Path]
-) -> None:
+def test_load_encoder_architecture_without_code_runs_in_torch(kind, expected, source_of):
     encoder = load_encoder(source_of(kind), device=CPU, dtype=torch.float32)
     assert type(encoder) is expected
     assert f"no C++: it has no code for {kind.partition('-')[0]}" in str(encoder)
 
 
-def test_build_encoder_not_built_falls_back_and_says_so(
-    capabilities: dict[str, bool], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_build_encoder_not_built_falls_back_unless_native_is_wanted(capabilities, monkeypatch):
     monkeypatch.setattr(native, "load_library", lambda: None)
-    encoder = build_encoder(build_model(), device=CPU, dtype=torch.float32)
+    encoder = build()
     assert type(encoder) is PackedEncoder
     assert "no C++: it was not built" in str(encoder)
-
-
-def test_build_encoder_native_wanted_and_not_to_be_had_is_an_error(
-    capabilities: dict[str, bool], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(native, "load_library", lambda: None)
     with pytest.raises(SettingsError, match=r"encoder is 'native', but it was not built.*'torch'"):
-        build_encoder(build_model(), device=CPU, dtype=torch.float32, wanted="native")
+        build(wanted="native")
 
 
 @pytest.mark.parametrize(("wanted", "kind"), [("torch", PackedEncoder), ("padded", PaddedEncoder)])
-def test_build_encoder_in_torch_is_what_is_wanted(wanted: str, kind: type) -> None:
-    encoder = build_encoder(build_model(), device=CPU, dtype=torch.float32, wanted=wanted)
+def test_build_encoder_in_torch_is_used_if_wanted(wanted, kind):
+    encoder = build(wanted=wanted)
     assert type(encoder) is kind
     assert str(encoder).endswith("encoder in torch (chosen)")
 
 
-def test_build_encoder_decoder_is_padded() -> None:
-    model = build_model(is_decoder=True)
-    assert type(build_encoder(model, device=CPU, dtype=torch.float32)) is PaddedEncoder
+def test_build_encoder_decoder_is_padded():
+    assert type(build(build_model(is_decoder=True))) is PaddedEncoder
 
 
-# Its answers; those of every architecture are compared with transformers in test_classifier.py.
+# Its answers; test_classifier.py compares every architecture with transformers.
 
 
 @pytest.mark.parametrize(
@@ -215,31 +191,24 @@ def test_build_encoder_decoder_is_padded() -> None:
         pytest.param({"intermediate_size": 320}, id="intermediate-of-320"),
     ],
 )
-@pytest.mark.parametrize("num_threads", [1, 2, 5])
-def test_compute_logits_any_shape_equals_torch(
-    settings: dict[str, Any], num_threads: int, threads: Callable[[int], None]
-) -> None:
+def test_compute_logits_any_shape_equals_torch(settings, threads):
     skip_where_it_cannot_run()
-    threads(num_threads)
     rng = np.random.default_rng(1)
     row_lens = [1, 2, 15, 16, 17, 63, 64, 65, 300, 512]
     rows = [rng.integers(0, 300, size=n) for n in row_lens]
     (batch,) = pack(rows, max_batch_tokens=2048)
-    answers = [
-        build_encoder(build_model(**settings), device=CPU, dtype=torch.float32, wanted=wanted)
-        for wanted in ("native", "torch")
-    ]
-    with torch.inference_mode():
-        own, torchs = (encoder.compute_logits(batch).softmax(dim=1) for encoder in answers)
-    assert torchs.std(dim=0).max() > 0.05
-    assert (own - torchs).abs().max() <= 1e-5
+    encoders = [build(build_model(**settings), wanted=wanted) for wanted in ("native", "torch")]
+    for num_threads in (1, 2, 5):
+        threads(num_threads)
+        with torch.inference_mode():
+            own, torchs = (encoder.compute_logits(batch).softmax(dim=1) for encoder in encoders)
+        assert torchs.std(dim=0).max() > 0.05
+        assert (own - torchs).abs().max() <= 1e-5
 
 
 @pytest.mark.parametrize("kind", NATIVE_KINDS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_predict_same_bits_in_any_company_and_with_any_threads(
-    kind: str, dtype: str, prepared_of: Callable[[str], Path], threads: Callable[[int], None]
-) -> None:
+def test_predict_is_bit_identical_in_any_batch_with_any_threads(kind, dtype, prepared_of, threads):
     skip_where_it_cannot_run(getattr(torch, dtype))
     settings = EngineSettings(dtype=dtype, encoder="native", max_batch_tokens=512)
     classifier = Classifier.load(read_checkpoint(prepared_of(kind)), settings=settings)
@@ -257,20 +226,20 @@ def test_predict_same_bits_in_any_company_and_with_any_threads(
 @pytest.mark.parametrize(
     ("ids", "max_len"), [([5, 300], 2), ([5, -1], 2), ([10**9], 1), ([5] * 513, 513)]
 )
-def test_compute_logits_beyond_the_embeddings_is_an_error(ids: list[int], max_len: int) -> None:
+def test_compute_logits_beyond_the_embeddings_is_an_error(ids, max_len):
     skip_where_it_cannot_run()
-    encoder = build_encoder(build_model(), device=CPU, dtype=torch.float32, wanted="native")
+    encoder = build(wanted="native")
     (batch,) = pack([np.array(ids)], max_batch_tokens=max_len)
     with pytest.raises(IndexError, match="beyond the model's embeddings"):
         encoder.compute_logits(batch)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_compute_logits_broken_weight_is_seen_in_the_answer(dtype: str) -> None:
+def test_compute_logits_nan_weight_gives_nan(dtype):
     skip_where_it_cannot_run(getattr(torch, dtype))
     model = build_model()
     model.bert.encoder.layer[0].attention.self.query.weight.data[0, 0] = torch.nan
-    encoder = build_encoder(model, device=CPU, dtype=getattr(torch, dtype), wanted="native")
+    encoder = build(model, dtype=getattr(torch, dtype), wanted="native")
     (batch,) = pack([np.arange(1, 20)], max_batch_tokens=32)
     with torch.inference_mode():
         assert encoder.compute_logits(batch).isnan().all()

@@ -1,9 +1,5 @@
 """A server that answers at once, with a tokenizer that counts words."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-
 import pytest
 from fake_server import FakeServer
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
@@ -11,7 +7,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 LABELS = ("calm", "storm")
 
 
-def build_tokenizer() -> str:
+def build_tokenizer():
     """A token a word, and [CLS] and [SEP] around them."""
     tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "[CLS]": 1, "[SEP]": 2}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -22,7 +18,7 @@ def build_tokenizer() -> str:
 
 
 @pytest.fixture
-def fake() -> Iterator[FakeServer]:
+def fake():
     with FakeServer(tokenizer_json=build_tokenizer(), labels=LABELS) as server:
         yield server
     assert server.violations == []

@@ -1,37 +1,36 @@
-"""That Locust stays where it belongs: it patches the process that imports it."""
+"""Only the modules that run inside Locust import it: it patches the process that does."""
 
-from __future__ import annotations
-
-import json
 import subprocess
 import sys
 from pathlib import Path
 
-LOADTEST = Path(__file__).resolve().parents[3] / "loadtest"
-OF_LOCUST = {"traffic.load_test", "traffic.users", "traffic.watch"}
+import emotion_loadtest
+import pytest
+from emotion_command.checkout import ROOT
+
+INSIDE_LOCUST = {"locust_run", "users", "watch"}
 SCRIPT = """
-import importlib, json, sys
-sys.path[:0] = json.loads(sys.argv[1])
-for name in json.loads(sys.argv[2]):
+import importlib, sys
+for name in sys.argv[1:]:
     importlib.import_module(name)
     found = [each for each in ("locust", "gevent") if each in sys.modules]
     assert not found, f"{name} imports {found}"
 """
 
 
-def test_only_locust_s_own_modules_import_locust() -> None:
-    modules = {
-        f"{package}.{file.stem}"
-        for package in ("traffic", "verdict")
-        for file in (LOADTEST / package).glob("*.py")
-        if file.stem != "__init__"
-    }
-    assert modules > OF_LOCUST
-    names = ["run", "capacity", *sorted(modules - OF_LOCUST)]
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, json.dumps(sys.path), json.dumps(names)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_only_modules_inside_locust_import_locust():
+    modules = {file.stem for file in Path(emotion_loadtest.__file__).parent.glob("[a-z]*.py")}
+    assert modules > INSIDE_LOCUST
+    names = [f"emotion_loadtest.{name}" for name in sorted(modules - INSIDE_LOCUST)]
+    command = [sys.executable, "-c", SCRIPT, "loadtest.run", "loadtest.capacity", *names]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("folder", [ROOT / "loadtest", Path("/")])
+def test_locustfile_loads_from_any_folder(folder):
+    locustfile = ROOT / "loadtest" / "locustfile.py"
+    command = [sys.executable, "-m", "locust", "-f", str(locustfile), "--list"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert {"TextUser", "BatchUser", "RawTextUser"} <= {*done.stdout.split()}

@@ -1,25 +1,18 @@
 """A model repository with a small checkpoint, and model.py files loaded as Triton loads them."""
 
-from __future__ import annotations
-
 import importlib.util
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import ModuleType
 
 import fake_triton
 import pytest
+from emotion_command.checkout import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[3] / "model_repository"
 MODELS = ("emotion", "emotion_tokenizer", "emotion_text", "emotion_info")
 
 
 @pytest.fixture(scope="session")
-def repository(
-    tmp_path_factory: pytest.TempPathFactory, prepared_of: Callable[[str], Path]
-) -> Path:
+def repository(tmp_path_factory, prepared_of):
     """The four models' folders, with a small random BERT as the checkpoint."""
     folder = tmp_path_factory.mktemp("repository")
     for model in MODELS:
@@ -30,12 +23,12 @@ def repository(
 
 
 @pytest.fixture(scope="module")
-def load_model() -> Iterator[Callable[[str], ModuleType]]:
-    """Returns a function that imports a model's model.py beside the fake of Triton's module."""
+def load_model():
+    """Returns a function that imports a model's model.py with the fake of Triton's module."""
     modules, path = dict(sys.modules), list(sys.path)
     sys.modules["triton_python_backend_utils"] = fake_triton
 
-    def load(model: str) -> ModuleType:
+    def load(model):
         folder = REPOSITORY / model / "1"
         sys.path.append(str(folder))  # as Triton does
         spec = importlib.util.spec_from_file_location(f"{model}_model", folder / "model.py")
@@ -54,7 +47,7 @@ def load_model() -> Iterator[Callable[[str], ModuleType]]:
 
 
 @pytest.fixture(autouse=True)
-def log() -> list[tuple[str, str]]:
-    """What the models log during one test, as (severity, line)."""
+def log():
+    """What the models log during a test, as (severity, line)."""
     fake_triton.Logger.lines.clear()
     return fake_triton.Logger.lines

@@ -1,38 +1,31 @@
-"""The Triton shell of the checkpoint's facts, with a strict stand-in for Triton."""
-
-from __future__ import annotations
-
-from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
-from typing import Any
+"""The Triton shell of the checkpoint's facts, with a strict fake of Triton."""
 
 import fake_triton
 import pytest
 from emotion_client.protocol import PROTOCOL
+from emotion_command.checkout import REPOSITORY
 from emotion_engine.checkpoint import compute_revision
 from emotion_engine.errors import CheckpointError
-from fake_triton import InferenceRequest, TritonError
+from fake_triton import InferenceRequest, TritonError, error_of
 
 from checkpoints import LABELS, MAX_LENGTH
 
-MODEL = Path(__file__).parents[3] / "model_repository" / "emotion_info"
-CONFIG = fake_triton.read_config(MODEL / "config.pbtxt")
+CONFIG = fake_triton.read_config(REPOSITORY / "emotion_info" / "config.pbtxt")
 
 
 @pytest.fixture(scope="module")
-def module(load_model: Callable[[str], ModuleType]) -> ModuleType:
+def module(load_model):
     return load_model("emotion_info")
 
 
 @pytest.fixture
-def model(module: ModuleType, repository: Path) -> Any:
+def model(module, repository):
     instance = module.TritonPythonModel()
     instance.initialize(fake_triton.build_args(repository / "emotion_info"))
     return instance
 
 
-def test_execute_every_request_gets_the_facts(model: Any, repository: Path) -> None:
+def test_execute_every_request_gets_the_facts(model, repository):
     responses = model.execute([InferenceRequest(), InferenceRequest()])
     checkpoint = repository / "emotion" / "1" / "checkpoint"
     assert len(responses) == 2
@@ -46,21 +39,16 @@ def test_execute_every_request_gets_the_facts(model: Any, repository: Path) -> N
         assert outputs["protocol"].tolist() == [PROTOCOL]
 
 
-def test_execute_unexpected_error_is_neutral_and_logged(
-    model: Any, monkeypatch: pytest.MonkeyPatch, log: list[tuple[str, str]]
-) -> None:
+def test_execute_unexpected_error_is_neutral_and_logged(model, monkeypatch, log):
     monkeypatch.setitem(model.facts, "labels", None)
     (response,) = model.execute([InferenceRequest()])
-    error = response.error()
-    assert error.code() == TritonError.INTERNAL
-    assert error.message() == "emotion_info failed on this request; the server's log says why"
+    sentence = "emotion_info failed on this request; the server's log says why"
+    assert error_of(response) == (TritonError.INTERNAL, sentence)
     ((severity, line),) = log
     assert (severity, "Traceback" in line) == ("error", True)
 
 
-def test_initialize_missing_checkpoint_stops_the_start(
-    module: ModuleType, repository: Path
-) -> None:
+def test_initialize_missing_checkpoint_stops_the_start(module, repository):
     args = fake_triton.build_args(
         repository / "emotion_info", parameters={"checkpoint": "../nothing"}
     )
@@ -68,11 +56,11 @@ def test_initialize_missing_checkpoint_stops_the_start(
         module.TritonPythonModel().initialize(args)
 
 
-def test_config_has_no_inputs_and_no_batches() -> None:
+def test_config_has_no_inputs_and_no_batches():
     assert (list(CONFIG.input), CONFIG.max_batch_size) == ([], 0)
 
 
-def test_config_has_the_checkpoint_of_emotion_as_its_one_parameter() -> None:
+def test_config_has_the_checkpoint_of_emotion_as_its_one_parameter():
     assert {name: value.string_value for name, value in CONFIG.parameters.items()} == {
         "checkpoint": "../emotion/1/checkpoint"
     }

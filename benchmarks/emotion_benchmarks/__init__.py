@@ -1,0 +1,1 @@
+"""Measurements for developers: client, engine, request overhead, and other servers."""

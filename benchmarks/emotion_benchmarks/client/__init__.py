@@ -1,0 +1,1 @@
+"""The client's rate in texts per second, compared with other ways to ask."""

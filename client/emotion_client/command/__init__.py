@@ -1,1 +1,0 @@
-"""The command `lyric-emotion`: the client for people and for shell scripts."""

@@ -1,0 +1,95 @@
+"""Runs a command, and turns errors and signals into its exit code.
+
+Every command has the same exit codes: 0 done, or stopped by Ctrl-C or SIGTERM; 1 a target was
+missed, or the server does not answer or died; 2 bad input, wrong usage, or it cannot start.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from emotion_command.errors import Refusal
+from emotion_command.output import put, silence, take_any_character
+from emotion_command.signals import Interruption
+from emotion_command.terminal import reveal
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command as its user sees it.
+
+    Attributes:
+        name: prefix of every line about the work itself.
+        extra: the extra of the distribution that installs what the command needs; "" for none.
+    """
+
+    name: str
+    extra: str = ""
+
+    def say(self, line: str) -> None:
+        """Prints a line of progress on standard output."""
+        put(f"{self.name}: {line}")
+
+    def complain(self, sentence: str) -> None:
+        """Prints what is wrong on standard error."""
+        put(f"{self.name}: {sentence}", stream=sys.stderr)
+
+    def run(
+        self,
+        work: Callable[[Interruption], int],
+        *,
+        refusals: tuple[type[Exception], ...] = (),
+        failures: tuple[type[Exception], ...] = (),
+        describe_stop: Callable[[], str] = lambda: "stopped",
+        stopped_code: int = 0,
+    ) -> int:
+        """Does the work; returns the exit code.
+
+        Args:
+            work: gets the handler of Ctrl-C and SIGTERM; returns the exit code.
+            refusals: errors besides `Refusal` and OSError that end the command with 2.
+            failures: errors of a server that does not answer; they end the command with 1. An
+                error that is also a refusal is a refusal.
+            describe_stop: returns the sentence after Ctrl-C or SIGTERM.
+            stopped_code: exit code after Ctrl-C or SIGTERM.
+
+        Raises:
+            ModuleNotFoundError: the command has no extra that would install the package.
+        """
+        refused: tuple[type[Exception], ...] = (Refusal, *refusals)
+        take_any_character()
+        interruption = Interruption()
+        interruption.install()
+        try:
+            return work(interruption)
+        except KeyboardInterrupt:
+            interruption.ignore()  # ignore further Ctrl-C during cleanup
+            self.complain(describe_stop())
+            return stopped_code
+        except BrokenPipeError:  # the reader of the results is gone, as with `| head -1`
+            silence(sys.stdout)
+            return 0
+        except ModuleNotFoundError as error:
+            if not self.extra:
+                raise
+            missing = (error.name or str(error)).partition(".")[0]
+            self.complain(f"{missing} is missing; run: pip install 'lyric-emotion[{self.extra}]'")
+            return 2
+        except refused as error:
+            self.complain(str(error))
+            return 2
+        except failures as error:
+            self.complain(str(error))
+            return 1
+        except OSError as error:
+            self.complain(describe_os_error(error))
+            return 2
+
+
+def describe_os_error(error: OSError) -> str:
+    """Returns a sentence about a file that cannot be read or written."""
+    if error.filename is None:
+        return error.strerror or str(error)
+    return f"{reveal(str(error.filename))}: {error.strerror}"

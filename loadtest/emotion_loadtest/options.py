@@ -1,0 +1,123 @@
+"""What a load test adds to Locust's command line."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from emotion_client.arguments import MAX_TIMEOUT_S
+from emotion_command.checkout import ROOT
+from emotion_command.numbers import integer, number, number_above
+
+from emotion_loadtest.arrivals import SHAPES
+from emotion_loadtest.targets import NAMES, TargetError, Targets, find_highest, read_targets
+
+DEFAULT_TIMEOUT_S = 10.0
+DEFAULT_WARM_UP_S = 3.0
+DEFAULT_BATCH_ROWS = 32
+MAX_BATCH_ROWS = 10_000
+MAX_RATE = 1_000_000
+MAX_SECONDS = 1_000_000
+MAX_USERS = 1_000_000
+REPORTS = ROOT / "loadtest" / "reports"
+TARGET_HELP = {
+    "min_rate": "answered texts a second, at least",
+    "min_answered_share": "answered texts as a share of those that were due, as in 0.9",
+    "max_p50_ms": "median latency, from when a call was due; a failed one counts as infinite",
+    "max_p95_ms": "95th percentile of it",
+    "max_p99_ms": "99th percentile of it",
+    "max_error_share": "share of the calls that fail, 0 to 1",
+    "min_mean_batch": "mean rows of Triton's batches, at least",
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options; paths stay text, since a master sends its options to its workers."""
+    # Locust's own default is every interface of the machine.
+    parser.set_defaults(web_host="127.0.0.1", master_bind_host="127.0.0.1")
+    load = parser.add_argument_group("Load of the emotion classifier")
+    load.add_argument(
+        "--texts", metavar="FILE", default="", help="texts to ask for, one a line (made lyrics)"
+    )
+    load.add_argument(
+        "--seed",
+        type=int,
+        default=1,
+        metavar="NUMBER",
+        help="of made lyrics and of the texts' order (1)",
+    )
+    load.add_argument(
+        "--batch-rows",
+        type=integer(1, MAX_BATCH_ROWS),
+        default=DEFAULT_BATCH_ROWS,
+        metavar="NUMBER",
+        help=f"texts in a call of BatchUser and BatchArrivals ({DEFAULT_BATCH_ROWS})",
+    )
+    load.add_argument(
+        "--arrivals-per-user",
+        type=number_above(0, MAX_RATE),
+        default=1.0,
+        metavar="RATE",
+        help="calls a second that each user of an open loop (TextArrivals, BatchArrivals, "
+        "RawTextArrivals) stands for (1)",
+    )
+    load.add_argument(
+        "--call-timeout",
+        type=number_above(0, MAX_TIMEOUT_S),
+        default=DEFAULT_TIMEOUT_S,
+        metavar="SECONDS",
+        help=f"deadline of a call ({DEFAULT_TIMEOUT_S:g})",
+    )
+    load.add_argument(
+        "--warm-up",
+        type=number(0, MAX_SECONDS),
+        default=DEFAULT_WARM_UP_S,
+        metavar="SECONDS",
+        help=f"at the start, which do not count ({DEFAULT_WARM_UP_S:g})",
+    )
+    load.add_argument(
+        "--shape",
+        choices=[*SHAPES],
+        default="",
+        help="how the users move over --run-time, with --users as the peak: "
+        + "; ".join(f"{name}: {(shape.__doc__ or '').lower()}" for name, shape in SHAPES.items()),
+    )
+    _add_verdict(parser)
+
+
+def read_all_targets(options: argparse.Namespace) -> Targets:
+    """Returns the targets of file and options."""
+    targets = read_targets(Path(options.targets)) if options.targets else Targets()
+    return targets.override({name: getattr(options, name) for name in NAMES})
+
+
+def parse_targets(text: str) -> str:
+    """Returns the name of a file of targets, once it was read; "" is no file."""
+    try:
+        _ = read_targets(Path(text)) if text else None
+    except TargetError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def _add_verdict(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("Verdict")
+    group.add_argument(
+        "--targets", type=parse_targets, default="", metavar="FILE", help="TOML file of targets"
+    )
+    group.add_argument(
+        "--quiet", action="store_true", help="print nothing but errors; the report has it all"
+    )
+    for name in NAMES:
+        group.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=number(0, find_highest(name)),
+            metavar="LIMIT",
+            help=f"{TARGET_HELP[name]}; overrides the file",
+        )
+    group.add_argument(
+        "--report",
+        default=str(REPORTS),
+        metavar="FOLDER",
+        help="where report.html and report.json go (%(default)s)",
+    )

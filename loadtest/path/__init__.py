@@ -1,1 +1,0 @@
-"""What `loadtest/request_path.py` is made of."""

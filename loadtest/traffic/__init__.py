@@ -1,1 +1,0 @@
-"""How the load is made: texts, users, arrivals, shapes, and what each call was."""

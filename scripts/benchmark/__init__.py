@@ -1,1 +1,0 @@
-"""What measures the engine: shapes, workloads, the peak of the machine, figures."""

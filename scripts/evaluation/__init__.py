@@ -1,1 +1,0 @@
-"""What evaluate.py is made of, and what training reports with it."""

@@ -1,0 +1,56 @@
+"""The command `benchmarks/engine.py`."""
+
+import json
+
+import pytest
+import torch
+
+from benchmarks import engine
+
+
+def test_no_checkpoint_is_code_2(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(engine, "CHECKPOINT", tmp_path)
+    assert engine.main(["--seconds=0.001"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("bench: ")
+    assert "run scripts/prepare_model.py" in err
+
+
+def test_measures_every_workload(monkeypatch, capsys, tmp_path, prepared_of):
+    monkeypatch.setattr(engine, "CHECKPOINT", prepared_of("bert"))
+    file = tmp_path / "bench.json"
+    assert engine.main(["--models", "default", "--seconds=0.001", f"--json={file}"]) == 0
+    measurements = json.loads(file.read_text())["measurements"]
+    workloads = ["1 row of 32", "64 rows of 128", "8 lyrics", "64 lyrics"]
+    assert [each["workload"] for each in measurements] == workloads
+    assert all(each["flops_per_s"] > 0 for each in measurements)
+    table = capsys.readouterr().out.split("\n\n")[1]
+    assert all(f"default  {name} " in table for name in workloads)
+
+
+def test_by_length_ends_with_a_verdict(monkeypatch, capsys, prepared_of):
+    monkeypatch.setattr(engine, "CHECKPOINT", prepared_of("bert"))
+    assert engine.main(["--by-length", "--models", "default", "--seconds=0.001"]) == 0
+    _, table, verdict = capsys.readouterr().out.split("\n\n")
+    assert [line.split()[1] for line in table.splitlines()[1:]] == ["8", "16", "32", "64", "128"]
+    assert verdict.splitlines()[-1].startswith(("met", "MISSED"))
+
+
+def test_threads_are_set_for_every_model(monkeypatch, capsys):
+    monkeypatch.setattr(engine.Bench, "measure", lambda bench, names: [])
+    before = torch.get_num_threads()
+    try:
+        assert engine.main(["--models", "bert-base", f"--threads={before + 1}"]) == 0
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
+    assert f", {before + 1} threads\n" in capsys.readouterr().out
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+def test_measures_on_a_gpu(monkeypatch, tmp_path, prepared_of):
+    monkeypatch.setattr(engine, "CHECKPOINT", prepared_of("bert"))
+    file = tmp_path / "bench.json"
+    assert engine.main(["--device=cuda", "--seconds=0.01", f"--json={file}"]) == 0
+    assert len(json.loads(file.read_text())["measurements"]) == 12

@@ -1,0 +1,406 @@
+"""What is refused for serving, and what is written."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from emotion_client.tokenizer import TextTokenizer
+from emotion_engine.checkpoint import read_checkpoint
+from emotion_engine.classifier import Classifier
+from emotion_engine.errors import CheckpointError
+from emotion_engine.settings import EngineSettings
+from emotion_training.checkpoint import prepare as prepare_module
+from emotion_training.checkpoint.prepare import prepare
+from emotion_training.errors import PrepareError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertModel
+
+from checkpoints import (
+    KINDS,
+    LABELS,
+    MAX_LENGTH,
+    TEXTS,
+    build_checkpoint,
+    edit_json,
+    reference_probabilities,
+)
+from scripts.prepare_model import main
+
+FILES = [
+    "config.json",
+    "labels.txt",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+]
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "repository" / "checkpoint"
+
+
+@pytest.fixture
+def older(target):
+    """An older checkpoint at the target, which must survive."""
+    target.mkdir(parents=True)
+    (target / "config.json").write_text("an older checkpoint")
+    return read_all(target)
+
+
+def read_all(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def check_same_predictions(folder, source, *, max_length=MAX_LENGTH):
+    """Checks that the engine on a prepared folder answers as transformers on its source."""
+    checkpoint = read_checkpoint(folder)
+    assert checkpoint.max_length == max_length
+    tokenizer = TextTokenizer(checkpoint.tokenizer_json(), max_length=max_length)
+    rows = [np.array(encoding.input_ids) for encoding in tokenizer.encode(TEXTS)]
+    settings = EngineSettings(dtype="float32", max_batch_tokens=1024)
+    answer = Classifier.load(checkpoint, settings=settings).predict(rows).probabilities
+    expected = reference_probabilities(source, TEXTS, max_length=max_length)
+    assert np.abs(answer - expected).max() <= 1e-5
+
+
+# Sources that cannot be served.
+
+
+def drop(*names):
+    return lambda source: [(source / name).unlink() for name in names]
+
+
+def edit_config(**changes):
+    return lambda source: edit_json(source / "config.json", **changes)
+
+
+def pickle_weights(source):
+    torch.save(load_file(source / "model.safetensors"), source / "pytorch_model.bin")
+    (source / "model.safetensors").unlink()
+
+
+def cut_weights(source):
+    content = (source / "model.safetensors").read_bytes()
+    (source / "model.safetensors").write_bytes(content[: len(content) // 2])
+
+
+def drop_head(source):
+    config = json.loads((source / "config.json").read_text())
+    BertModel.from_pretrained(source).save_pretrained(source)
+    edit_config(id2label=config["id2label"], label2id=config["label2id"])(source)
+
+
+def add_token_without_embedding(source):
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    tokenizer.add_tokens(["lalala"])
+    tokenizer.save_pretrained(source)
+
+
+NO_TOKENIZER = drop("tokenizer.json", "tokenizer_config.json")
+NO_LABELS = edit_config(id2label=..., label2id=...)
+WORDS_AS_IDS = edit_config(id2label={label: label for label in LABELS})
+FIVE_LABELS = edit_config(id2label=dict(enumerate(LABELS[:5])), label2id=...)
+ONE_LABEL = edit_config(id2label={"0": "score"}, label2id={"score": 0})
+REGRESSION = edit_config(problem_type="regression")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        pytest.param(pickle_weights, "cannot load .*safetensors", id="pickled-weights-alone"),
+        pytest.param(drop("model.safetensors"), "cannot load .*safetensors", id="no-weights"),
+        pytest.param(cut_weights, "cannot load", id="weights-cut-in-half"),
+        pytest.param(drop("config.json"), r"config\.json", id="no-config"),
+        pytest.param(
+            lambda source: (source / "config.json").write_text("{"),
+            r"cannot load .*config\.json",
+            id="broken-config",
+        ),
+        pytest.param(NO_LABELS, "cannot be served: .*no id2label", id="no-label-names"),
+        pytest.param(WORDS_AS_IDS, "id2label", id="label-names-by-words"),
+        pytest.param(FIVE_LABELS, "shapes of its weights do not match", id="five-of-six-labels"),
+        pytest.param(ONE_LABEL, "the one label 'score': it is a regression", id="one-label"),
+        pytest.param(REGRESSION, "problem_type is 'regression'", id="regression"),
+        pytest.param(drop_head, "lacks the weights classifier.*fine-tune it", id="no-head"),
+        pytest.param(
+            lambda source: edit_json(source / "tokenizer_config.json", truncation_side="left"),
+            "truncation_side is 'left'; only right is served",
+            id="left-truncation",
+        ),
+        pytest.param(NO_TOKENIZER, "token", id="no-tokenizer"),
+        pytest.param(
+            lambda source: (source / "tokenizer.json").write_text('{"a": 1}'),
+            "cannot load",
+            id="broken-tokenizer",
+        ),
+        pytest.param(
+            add_token_without_embedding, "token ids, the model .* embeddings", id="one-token-more"
+        ),
+    ],
+)
+def test_prepare_bad_source_is_refused_and_nothing_is_left(source, target, spoil, message):
+    spoil(source)
+    with pytest.raises(PrepareError, match=message):
+        prepare(str(source), target=target)
+    assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("nobody/nothing", "cannot load nobody/nothing: .*; give a folder, or a hub id that"),
+        ("./my-classifier", r"there is no folder \./my-classifier"),
+    ],
+)
+def test_prepare_unknown_model_is_refused(target, monkeypatch, model, message):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(PrepareError, match=message):
+        prepare(model, target=target)
+
+
+def test_prepare_revision_of_a_folder_is_refused(source, target):
+    with pytest.raises(PrepareError, match="--revision main is for hub models"):
+        prepare(str(source), target=target, revision="main")
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "xlm-roberta", "modernbert-cls", "electra"])
+def test_prepare_max_length_beyond_the_positions_is_refused_with_both(kind, source_of, target):
+    too_long = MAX_LENGTH + 1
+    with pytest.raises(PrepareError, match=rf"--max-length is {too_long}; .* takes 3 to 128"):
+        prepare(str(source_of(kind)), target=target, max_length=too_long)
+
+
+# Good sources.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_prepare_every_kind_reads_and_classifies_as_its_source(kind, source_of, prepared_of):
+    folder = prepared_of(kind)
+    assert sorted(path.name for path in folder.iterdir()) == FILES
+    assert (folder / "labels.txt").read_text() == "".join(f"{label}\n" for label in LABELS)
+    check_same_predictions(folder, source_of(kind))
+    expected = reference_probabilities(source_of(kind), TEXTS)
+    assert np.abs(reference_probabilities(folder, TEXTS) - expected).max() <= 1e-6
+
+
+@pytest.mark.parametrize("max_length", [3, 64])
+@pytest.mark.parametrize("kind", ["bert", "roberta"])
+def test_prepare_max_length_is_written_and_kept_to(kind, max_length, source_of, target):
+    prepare(str(source_of(kind)), target=target, max_length=max_length)
+    check_same_predictions(target, source_of(kind), max_length=max_length)
+
+
+def test_prepare_vocab_alone_gets_a_tokenizer_json(tmp_path, target):
+    source = build_checkpoint(tmp_path / "source", kind="bert", vocab_only=True)
+    assert not (source / "tokenizer.json").exists()
+    prepare(str(source), target=target)
+    check_same_predictions(target, source)
+
+
+def test_prepare_multi_label_keeps_its_problem_type(tmp_path, target):
+    problem_type = "multi_label_classification"
+    source = build_checkpoint(tmp_path / "source", kind="bert", problem_type=problem_type)
+    prepare(str(source), target=target)
+    assert read_checkpoint(target).problem_type == problem_type
+    check_same_predictions(target, source)
+
+
+def test_prepare_padding_and_truncation_of_the_source_are_removed(source, target):
+    backend = AutoTokenizer.from_pretrained(source).backend_tokenizer
+    backend.enable_padding(length=128)
+    backend.enable_truncation(8)
+    backend.save(str(source / "tokenizer.json"))
+    prepare(str(source), target=target)
+    written = json.loads((target / "tokenizer.json").read_text())
+    assert (written["padding"], written["truncation"]) == (None, None)
+
+
+def test_prepare_bfloat16_source_is_read(source, target):
+    weights = load_file(source / "model.safetensors")
+    halves = {name: x.to(torch.bfloat16) for name, x in weights.items()}
+    save_file(halves, source / "model.safetensors", metadata={"format": "pt"})
+    edit_json(source / "config.json", dtype="bfloat16")
+    prepare(str(source), target=target)
+    check_same_predictions(target, source)
+
+
+def test_prepare_sharded_source_becomes_one_file(source, target):
+    model = AutoModelForSequenceClassification.from_pretrained(source)
+    (source / "model.safetensors").unlink()
+    model.save_pretrained(source, max_shard_size="100KB")
+    assert (source / "model.safetensors.index.json").exists()
+    prepare(str(source), target=target)
+    assert sorted(path.name for path in target.iterdir()) == FILES
+
+
+def test_prepare_label_names_that_are_the_defaults_of_transformers_are_written(source, target):
+    names = {0: "LABEL_0", 1: "LABEL_1"}
+    model = AutoModelForSequenceClassification.from_pretrained(
+        source, id2label=names, label2id={}, ignore_mismatched_sizes=True
+    )
+    model.save_pretrained(source)
+    edit_json(source / "config.json", id2label=names)
+    prepare(str(source), target=target)
+    assert read_checkpoint(target).labels == ("LABEL_0", "LABEL_1")
+
+
+def test_prepare_its_own_output_gives_the_same_revision(prepared_of, target):
+    prepare(str(prepared_of("bert")), target=target)
+    assert read_checkpoint(target).revision == read_checkpoint(prepared_of("bert")).revision
+
+
+def test_prepare_folder_and_files_are_world_readable(source, target):
+    before = os.umask(0o022)
+    try:
+        prepare(str(source), target=target)
+    finally:
+        os.umask(before)
+    assert target.stat().st_mode & 0o777 == 0o755
+    for path in target.iterdir():
+        assert path.stat().st_mode & 0o044 == 0o044, path.name
+
+
+# What is at the target.
+
+
+@pytest.mark.usefixtures("older")
+def test_prepare_older_checkpoint_is_replaced_as_a_whole(source, target):
+    prepare(str(source), target=target)
+    assert sorted(path.name for path in target.iterdir()) == FILES
+    assert read_checkpoint(target).labels == LABELS
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_prepare_target_with_something_else_is_refused_and_kept(source, target):
+    target.mkdir(parents=True)
+    (target / "thesis.txt").write_text("my own")
+    with pytest.raises(PrepareError, match=r"holds 'thesis\.txt' and would be replaced"):
+        prepare(str(source), target=target)
+    assert (target / "thesis.txt").read_text() == "my own"
+
+
+def test_prepare_target_that_is_a_file_is_refused_and_kept(source, target):
+    target.parent.mkdir(parents=True)
+    target.write_text("my own")
+    with pytest.raises(PrepareError, match="is a file; name a folder"):
+        prepare(str(source), target=target)
+    assert target.read_text() == "my own"
+
+
+# Interruptions.
+
+
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("step", ["write_checkpoint", "compare_tokenizers", "compare_predictions"])
+def test_prepare_interrupted_leaves_the_old_checkpoint_and_no_scratch(
+    source, target, older, step, monkeypatch
+):
+    monkeypatch.setattr(prepare_module, step, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(str(source), target=target)
+    assert read_all(target) == older
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("num_renames", [1, 2])
+@pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
+def test_swap_interrupted_at_a_rename_leaves_a_whole_checkpoint(
+    source, target, older, num_renames, is_after, monkeypatch
+):
+    rename, calls = Path.rename, []
+
+    def rename_interrupted(self, other):
+        calls.append(other)
+        is_hit = len(calls) == num_renames
+        if is_hit and not is_after:
+            raise KeyboardInterrupt
+        result = rename(self, other)
+        if is_hit:
+            raise KeyboardInterrupt
+        return result
+
+    monkeypatch.setattr(Path, "rename", rename_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(str(source), target=target)
+    assert target.is_dir()
+    assert read_all(target) == older or sorted(read_all(target)) == FILES
+    assert list(target.parent.iterdir()) == [target]
+
+
+# The comparison with the source.
+
+
+def shift_a_label(folder):
+    weights = load_file(folder / "model.safetensors")
+    weights["classifier.bias"] = weights["classifier.bias"] + torch.eye(len(LABELS))[0]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def keep_capitals(folder):
+    document = json.loads((folder / "tokenizer.json").read_text())
+    document["normalizer"]["lowercase"] = False
+    (folder / "tokenizer.json").write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("alter", "message"),
+    [
+        (shift_a_label, r"differs from its source by .*limit is 0\.0001"),
+        (keep_capitals, r"the written tokenizer\.json reads probe 1 as .*, AutoTokenizer as"),
+    ],
+)
+def test_prepare_altered_checkpoint_is_found(source, target, older, alter, message, monkeypatch):
+    write = prepare_module.write_checkpoint
+
+    def write_and_alter(*args, folder, **kwargs):
+        write(*args, folder=folder, **kwargs)
+        alter(folder)
+
+    monkeypatch.setattr(prepare_module, "write_checkpoint", write_and_alter)
+    with pytest.raises(PrepareError, match=message):
+        prepare(str(source), target=target)
+    assert read_all(target) == older
+
+
+# The command.
+
+
+def test_main_good_source_exits_with_0(source, target):
+    assert main(["--model", str(source), "--output", str(target)]) == 0
+    assert read_checkpoint(target).labels == LABELS
+
+
+FULL_DISK = SafetensorError("Error while serializing: I/O error: No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("step", "failure", "code", "sentence"),
+    [
+        ("load_source", PrepareError("no id2label"), 2, "no id2label"),
+        ("read_checkpoint", CheckpointError("a label twice"), 2, "a label twice"),
+        ("write_checkpoint", FULL_DISK, 2, "cannot be written (is the disk full?); make room"),
+        ("compare_tokenizers", KeyboardInterrupt(), 0, "stopped; the checkpoint is as it was"),
+    ],
+)
+def test_main_failure_is_one_sentence_and_keeps_the_old_checkpoint(
+    source, target, older, step, failure, code, sentence, monkeypatch, capsys
+):
+    def fail(*_, **__):
+        raise failure
+
+    monkeypatch.setattr(prepare_module, step, fail)
+    assert main(["--model", str(source), "--output", str(target)]) == code
+    error = capsys.readouterr().err
+    assert error.startswith("prepare_model: ")
+    assert error.endswith(f"{sentence}\n")
+    assert error.count("\n") == 1
+    assert read_all(target) == older
+    assert list(target.parent.iterdir()) == [target]

@@ -1,0 +1,150 @@
+"""A checkpoint in this process answers as plain transformers does."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from emotion_command.checkout import ADAPTER
+from emotion_engine.checkpoint import compute_revision, read_checkpoint
+from emotion_training.checkpoint.prepare import prepare
+from emotion_training.errors import ModelError, PrepareError
+from emotion_training.evaluation import local_model
+from emotion_training.evaluation.local_model import load
+from transformers import AutoTokenizer
+
+from checkpoints import KINDS, LABELS, MAX_LENGTH, TEXTS, edit_json, reference_probabilities
+
+
+@pytest.fixture
+def adapter(tmp_path):
+    """A copy of the shipped adapter that a test may spoil."""
+    return Path(shutil.copytree(ADAPTER, tmp_path / "adapter"))
+
+
+def predict(model, *, batch_size=64, advance=lambda num_done: None):
+    return model.predict(TEXTS, batch_size=batch_size, advance=advance)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_predict_every_kind_is_plain_transformers(kind, source_of):
+    model = load(str(source_of(kind)))
+    assert (model.facts.labels, model.facts.max_length) == (LABELS, MAX_LENGTH)
+    answer = predict(model)
+    assert answer.dtype == np.float32
+    expected = reference_probabilities(source_of(kind), TEXTS)
+    np.testing.assert_allclose(answer, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 12, 1000])
+def test_predict_any_batch_size_keeps_the_order_and_reports_all(batch_size, source_of):
+    model, reports = load(str(source_of("bert"))), []
+    answer = predict(model, batch_size=batch_size, advance=reports.append)
+    np.testing.assert_allclose(answer, predict(model), atol=1e-5)
+    assert sum(reports) == len(TEXTS)
+    assert len(reports) == model.count_steps(len(TEXTS), batch_size=batch_size)
+
+
+def test_predict_tokenizes_in_parts(source_of, monkeypatch):
+    model = load(str(source_of("bert")))
+    expected = predict(model)
+    monkeypatch.setattr(local_model, "NUM_TOKENIZED_AT_ONCE", 5)
+    assert (predict(model) == expected).all()
+
+
+def test_load_prepared_folder_has_the_revision_that_a_server_shows(prepared_of):
+    facts = load(str(prepared_of("bert"))).facts
+    assert facts.revision == compute_revision(prepared_of("bert"))
+    assert (facts.name, facts.is_served) == ("bert", False)
+
+
+def test_load_weights_in_half_precision_are_computed_in_float32(source):
+    model = load(str(source))
+    model.network.bfloat16().save_pretrained(source)
+    assert {each.dtype.itemsize for each in load(str(source)).network.parameters()} == {4}
+
+
+def test_load_shipped_adapter_is_merged_into_its_base():
+    facts = load(str(ADAPTER)).facts
+    assert (facts.labels, facts.max_length) == (LABELS, 128)
+    assert (facts.name, facts.revision) == (ADAPTER.name, None)
+
+
+def test_load_without_a_name_takes_what_the_repository_serves(prepared_of, monkeypatch):
+    target = prepared_of("bert")
+    monkeypatch.setattr(local_model, "ROOT", target.parents[1])
+    monkeypatch.setattr(local_model, "CHECKPOINT", target)
+    assert load(None).facts.name == f"{target.parent.name}/bert"
+
+
+def test_load_without_a_name_and_a_prepared_checkpoint_says_how_to_get_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(local_model, "CHECKPOINT", tmp_path / "checkpoint")
+    with pytest.raises(ModelError, match=r"/checkpoint; run scripts/prepare_model\.py$"):
+        load(None)
+
+
+def test_load_multi_label_checkpoint_is_refused(source):
+    edit_json(source / "config.json", problem_type="multi_label_classification")
+    with pytest.raises(ModelError, match=r"multi_label_classification .* needs one label per text"):
+        load(str(source))
+
+
+def test_load_without_label_names_is_refused(source, adapter):
+    for folder in (source, adapter):
+        edit_json(folder / "config.json", id2label=..., label2id=...)
+        with pytest.raises(PrepareError, match="no id2label"):
+            load(str(folder))
+
+
+def test_load_tokenizer_of_another_model_is_refused(source):
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    tokenizer.add_tokens([f"new{i}" for i in range(9)])
+    tokenizer.save_pretrained(source)
+    with pytest.raises(PrepareError, match="they are not from one checkpoint"):
+        load(str(source))
+
+
+def test_load_unknown_folder_is_refused():
+    with pytest.raises(PrepareError, match=r"there is no folder \./missing"):
+        load("./missing")
+
+
+# The same number of tokens as the served checkpoint.
+
+
+def test_load_and_prepare_read_the_same_number_of_tokens_with_an_adapter(adapter, tmp_path):
+    edit_json(adapter / "tokenizer_config.json", model_max_length=16)
+    prepare(str(adapter), target=tmp_path / "checkpoint")
+    assert load(str(adapter)).facts.max_length == 16
+    assert read_checkpoint(tmp_path / "checkpoint").max_length == 16
+
+
+@pytest.mark.parametrize(
+    ("stated", "is_ours", "max_length"),
+    [
+        pytest.param(16, True, 16, id="ours"),
+        pytest.param(16, False, 16, id="foreign-short"),
+        pytest.param(512, False, 128, id="foreign-long"),
+        pytest.param(..., False, 128, id="foreign-not-stated"),
+        pytest.param(None, False, 128, id="foreign-null"),
+    ],
+)
+def test_load_and_prepare_read_the_same_number_of_tokens_with_a_classifier(
+    stated, is_ours, max_length, source, tmp_path
+):
+    edit_json(source / "tokenizer_config.json", model_max_length=stated)
+    if is_ours:
+        (source / "labels.txt").write_text("".join(f"{label}\n" for label in LABELS))
+    prepare(str(source), target=tmp_path / "checkpoint")
+    assert read_checkpoint(tmp_path / "checkpoint").max_length == max_length
+    assert load(str(source)).facts.max_length == max_length
+
+
+@pytest.mark.parametrize("stated", [None, "16"], ids=repr)
+def test_load_malformed_length_is_one_sentence(stated, adapter):
+    edit_json(adapter / "tokenizer_config.json", model_max_length=stated)
+    sentence = f"model_max_length in tokenizer_config.json is {json.dumps(stated)}; it must be an"
+    with pytest.raises(PrepareError, match=re.escape(sentence)):
+        load(str(adapter))

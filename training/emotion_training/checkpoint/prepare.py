@@ -1,0 +1,100 @@
+"""Prepares the checkpoint that Triton serves: an ordinary Hugging Face folder, checked first."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from emotion_command.checkout import ADAPTER
+from emotion_engine.checkpoint import read_checkpoint
+
+from emotion_training.checkpoint.comparison import compare_predictions, compare_tokenizers
+from emotion_training.checkpoint.max_length import choose_max_length
+from emotion_training.checkpoint.source_checks import check_source_tokenizer
+from emotion_training.checkpoint.source_model import load_source
+from emotion_training.checkpoint.writing import FILES, is_write_error, write_checkpoint
+from emotion_training.errors import PrepareError
+
+
+def prepare(
+    model: str | None,
+    *,
+    target: Path,
+    revision: str | None = None,
+    max_length: int | None = None,
+    report: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Writes a checkpoint folder, and puts it in place once it is complete and checked.
+
+    Args:
+        model: folder of a classifier or of an adapter, or hub id; None for the shipped adapter.
+        target: the folder to write; an older checkpoint there is replaced.
+        revision: commit, tag or branch of a hub model.
+        max_length: most tokens of a text; None leaves it to `choose_max_length`.
+        report: gets a line on each step.
+
+    Raises:
+        PrepareError: the model cannot be served, or the target holds something else.
+        BaseModelError: the default base is missing or altered.
+    """
+    check_target(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".checkpoint-") as scratch:
+            new = Path(scratch) / "new"
+            write(model, folder=new, revision=revision, max_length=max_length, report=report)
+            swap(new, target=target, old=Path(scratch) / "old")
+    except Exception as error:
+        if isinstance(error, OSError) or not is_write_error(error):
+            raise
+        raise PrepareError(f"{target}: cannot be written (is the disk full?); make room") from error
+    report(f"wrote {target}")
+
+
+def write(
+    model: str | None,
+    *,
+    folder: Path,
+    revision: str | None,
+    max_length: int | None,
+    report: Callable[[str], None],
+) -> None:
+    """Writes a checkpoint into an empty folder and compares it with its source."""
+    report(f"loading {model or 'the shipped adapter and its base'}")
+    source, tokenizer = load_source(model, revision=revision)
+    check_source_tokenizer(tokenizer, vocab_size=source.config.vocab_size)
+    origin = ADAPTER if model is None else Path(model)
+    length = choose_max_length(max_length, folder=origin, source=source, tokenizer=tokenizer)
+    write_checkpoint(source, tokenizer, folder=folder, max_length=length)
+    report("comparing the written checkpoint with its source")
+    checkpoint = read_checkpoint(folder)
+    compare_tokenizers(checkpoint, tokenizer=tokenizer)
+    compare_predictions(checkpoint, source=source, tokenizer=tokenizer)
+
+
+def check_target(target: Path) -> None:
+    """Refuses to replace anything but a checkpoint.
+
+    Raises:
+        PrepareError: the target is a file, or a folder with other files in it.
+    """
+    if target.exists() and not target.is_dir():
+        raise PrepareError(f"--output {target} is a file; name a folder")
+    foreign = {path.name for path in target.iterdir()} - FILES if target.exists() else set()
+    if foreign:
+        raise PrepareError(
+            f"--output {target} holds {min(foreign)!r} and would be replaced; name another folder"
+        )
+
+
+def swap(new: Path, *, target: Path, old: Path) -> None:
+    """Puts the new folder in the target's place; if interrupted, the old one stays."""
+    try:
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
+    except BaseException:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        raise

@@ -1,0 +1,75 @@
+"""What a model must have to be served: label names, whole weights, and a fast tokenizer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emotion_training.errors import PrepareError
+
+
+def check_config(source: dict[str, Any]) -> None:
+    """Refuses a model whose config.json has no label names, or that is a regression.
+
+    The file itself is read, because transformers would make up the names LABEL_0, LABEL_1.
+
+    Args:
+        source: arguments of `from_pretrained` that say where it is.
+
+    Raises:
+        PrepareError: it is such a model, or has no config.json.
+    """
+    from emotion_engine.checkpoint import read_labels, read_problem_type
+    from emotion_engine.errors import CheckpointError
+    from transformers import PretrainedConfig
+
+    model = source["pretrained_model_name_or_path"]
+    config, _ = PretrainedConfig.get_config_dict(**source)
+    if not config:
+        raise PrepareError(f"cannot load {model}: it has no config.json")
+    try:
+        labels, problem_type = read_labels(config), read_problem_type(config)
+    except CheckpointError as error:
+        raise PrepareError(f"{model} cannot be served: {error}") from error
+    if len(labels) == 1 and problem_type == "single_label_classification":
+        raise PrepareError(
+            f"{model} has the one label {labels[0]!r}: it is a regression; give a classifier"
+        )
+
+
+def list_broken(network: Any, *, loading: dict[str, Any]) -> list[str]:
+    """Returns the encoder's weights that were not loaded, sorted.
+
+    Head and pooler do not count: a base may lack them, or have them for other labels.
+
+    Args:
+        network: a classifier that `from_pretrained` made.
+        loading: its `output_loading_info`.
+    """
+    keys = {*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])}
+    encoder = f"{network.base_model_prefix}."
+    return sorted(key for key in keys if key.startswith(encoder) and "pooler" not in key)
+
+
+def check_source_tokenizer(tokenizer: Any, *, vocab_size: int) -> None:
+    """Refuses a tokenizer that cannot be served, or that belongs to another model.
+
+    Raises:
+        PrepareError: it is not a fast tokenizer, was made up because the files are missing, has
+            more token ids than the model has embeddings, or truncates on the left.
+    """
+    if not getattr(tokenizer, "is_fast", False):
+        raise PrepareError(
+            f"{type(tokenizer).__name__} is not a fast tokenizer; convert it to a tokenizer.json"
+        )
+    num_ids = max(tokenizer.get_vocab().values(), default=-1) + 1
+    if num_ids <= len(tokenizer.all_special_ids):
+        raise PrepareError("the model has no tokenizer files; add its tokenizer.json or vocab.txt")
+    if num_ids > vocab_size:
+        raise PrepareError(
+            f"the tokenizer has {num_ids} token ids, the model {vocab_size} "
+            "embeddings; they are not from one checkpoint"
+        )
+    if tokenizer.truncation_side != "right":
+        raise PrepareError(
+            f"truncation_side is {tokenizer.truncation_side!r}; only right is served"
+        )

@@ -1,0 +1,260 @@
+"""Readers of CSV, TSV, JSONL and Parquet: the text and the label of each row, not checked yet.
+
+No message holds a text: column names that may be one are counted, not shown.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from emotion_training.errors import DataError
+from emotion_training.wording import count, name_type
+
+# csv's own limit, 131072 characters, is too low for a long field; this is a C long's.
+MAX_FIELD_LEN = 2**31 - 1
+MAX_SHOWN_NAMES = 10
+# Column names and keys of another form may be a user's text, and are not shown.
+NAME = re.compile("[A-Za-z_][A-Za-z0-9_-]{0,39}")
+NO_HEADER = "if there is no header, give --text-column 1 --label-column 2 or the like"
+NO_COMMAS = "if ';' separates its fields, save it as CSV with commas"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The names of the two columns, or their numbers from 1 if a file has no header."""
+
+    text: str
+    label: str
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((self.text, self.label))
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a file has in the two columns, before it is checked."""
+
+    where: str
+    text: object
+    label: object
+
+
+def read_rows(path: Path, *, columns: Columns) -> Iterator[Row]:
+    """Yields the rows of a file in the format that its suffix names.
+
+    Raises:
+        DataError: the file cannot be read, lacks a column, or has a malformed row.
+    """
+    read = _READERS.get(path.suffix.lower())
+    if read is None:
+        known = ", ".join(_READERS)
+        raise DataError(f"{path}: its suffix is {path.suffix!r}; give a file of {known}")
+    return read(path, columns)
+
+
+# Formats.
+
+
+def _read_csv(path: Path, columns: Columns) -> Iterator[Row]:
+    return _pick(_split_csv(_read_text(path), path=path), path=path, columns=columns)
+
+
+def _read_tsv(path: Path, columns: Columns) -> Iterator[Row]:
+    rows = (
+        (line, [_unquote(each) for each in content.split("\t")])
+        for line, content in _split_lines(_read_text(path))
+    )
+    return _pick(rows, path=path, columns=columns)
+
+
+def _read_jsonl(path: Path, columns: Columns) -> Iterator[Row]:
+    for line, content in _split_lines(_read_text(path)):
+        where = f"{path}: line {line}"
+        row = _parse_json(content, where=where)
+        _check_columns(list(row), columns=columns, where=where)
+        yield Row(where=where, text=row[columns.text], label=row[columns.label])
+
+
+def _read_parquet(path: Path, columns: Columns) -> Iterator[Row]:
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        file = parquet.ParquetFile(pyarrow.BufferReader(_read_bytes(path)))
+        _check_columns(file.schema_arrow.names, columns=columns, where=str(path))
+        _check_types(file.schema_arrow, columns=columns, path=path)
+        table = file.read(columns=list(columns))
+        texts, labels = (table.column(name).to_pylist() for name in columns)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(f"{path}: is not a whole Parquet file; write it again") from error
+    except ValueError as error:
+        raise DataError(f"{path}: has a string that is not UTF-8; save it as UTF-8") from error
+    for i, (text, label) in enumerate(zip(texts, labels, strict=True), start=1):
+        yield Row(where=f"{path}: row {i}", text=text, label=label)
+
+
+def _check_types(schema: Any, *, columns: Columns, path: Path) -> None:
+    """Raises DataError if a column of a Parquet file cannot hold texts or labels."""
+    from pyarrow import types
+
+    for column, needed in zip(columns, ("strings", "strings or integers"), strict=True):
+        kind = schema.field(column).type
+        if types.is_dictionary(kind):  # pandas' categories
+            kind = kind.value_type
+        is_string = types.is_string(kind) or types.is_large_string(kind)
+        if is_string or (types.is_integer(kind) and column == columns.label):
+            continue
+        name = str(kind).split("<")[0]  # a nested type without its content
+        is_float = types.is_floating(kind) and column == columns.label
+        hint = " (integers become floats if a value is missing: fill it)" * is_float
+        raise DataError(f"{path}: has a column {column!r} of type {name}{hint}; give {needed}")
+
+
+_READERS = {
+    ".csv": _read_csv,
+    ".tsv": _read_tsv,
+    ".jsonl": _read_jsonl,
+    ".parquet": _read_parquet,
+}
+
+
+def _split_csv(text: str, *, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yields each record with the line that it begins at."""
+    limit = csv.field_size_limit(MAX_FIELD_LEN)
+    reader, line = csv.reader(io.StringIO(text, newline=""), strict=True), 1
+    try:
+        for fields in reader:
+            if len(fields) > 1 or "".join(fields).strip():
+                yield line, fields
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{path}: line {line}: is not CSV: {error}; quote the field") from error
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _split_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yields the lines that are not blank; unlike splitlines it does not split at U+2028."""
+    for line, content in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
+        if content.strip(" "):
+            yield line, content
+
+
+def _unquote(text: str) -> str:
+    """Unwraps a CSV-quoted text; a text that only starts and ends with quotes stays."""
+    inner = text[1:-1]
+    is_wrapped = len(text) > 1 and text[0] == text[-1] == '"' and '"' not in inner.replace('""', "")
+    return inner.replace('""', '"') if is_wrapped else text
+
+
+def _parse_json(content: str, *, where: str) -> dict[str, object]:
+    try:
+        row = json.loads(content)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{where}: character {error.pos + 1}: is not JSON: {error.msg}") from error
+    except (ValueError, RecursionError) as error:  # a number or a nesting too long for Python
+        raise DataError(f"{where}: is JSON that cannot be read; simplify it") from error
+    if not isinstance(row, dict):
+        raise DataError(f"{where}: is of type {name_type(row)}; an object is needed")
+    return row
+
+
+# Columns.
+
+
+def _pick(rows: Iterator[tuple[int, list[str]]], *, path: Path, columns: Columns) -> Iterator[Row]:
+    """Yields the two columns of a table whose first row may be its header."""
+    first = next(rows, None)
+    if first is None:
+        return
+    names, where = [name.strip() for name in first[1]], f"{path}: line {first[0]}"
+    if any(_is_number(column) and column not in names for column in columns):
+        text_at, label_at = (_place(x, num_columns=len(names), where=where) for x in columns)
+        rows = chain([first], rows)
+    else:
+        is_joined = len(names) == 1 and ";" in names[0]
+        hint = f"; {NO_COMMAS}" if is_joined else f"; {NO_HEADER}"
+        _check_columns(names, columns=columns, where=where, hint=hint)
+        text_at, label_at = (names.index(column) for column in columns)
+    if text_at == label_at:
+        raise DataError(f"{path}: text and label are both column {columns.text!r}; name two")
+    for line, fields in rows:
+        if len(fields) != len(names):
+            raise DataError(
+                f"{path}: line {line}: has {count(len(fields), 'field')};"
+                f" {len(names)} are needed as in line {first[0]}"
+            )
+        yield Row(where=f"{path}: line {line}", text=fields[text_at], label=fields[label_at])
+
+
+def _check_columns(names: Sequence[str], *, columns: Columns, where: str, hint: str = "") -> None:
+    """Raises DataError unless each of `columns` is among `names` exactly once.
+
+    The `hint` is added if the names may not be names at all.
+    """
+    for column, option in zip(columns, ("--text-column", "--label-column"), strict=True):
+        if names.count(column) > 1:
+            raise DataError(f"{where}: has {names.count(column)} columns {column!r}; rename one")
+        if column not in names:
+            remedy = f"it has {_list_names(names)}: choose with {option}"
+            if not all(map(NAME.fullmatch, names)):
+                remedy += hint
+            raise DataError(f"{where}: has no column {column!r}; {remedy}")
+
+
+def _list_names(names: Sequence[str]) -> str:
+    """Returns the names of columns for a message; their number if one may be a text."""
+    if not names or not all(map(NAME.fullmatch, names)):
+        return count(len(names), "column")
+    num_more = len(names) - MAX_SHOWN_NAMES
+    shown = ", ".join(map(repr, names[:MAX_SHOWN_NAMES]))
+    return shown + f" and {num_more} more" * (num_more > 0)
+
+
+def _place(column: str, *, num_columns: int, where: str) -> int:
+    """Returns the index of a column given by its number."""
+    if not _is_number(column):
+        raise DataError(f"{where}: has no header to find column {column!r} in; give its number")
+    if not 1 <= int(column) <= num_columns:
+        raise DataError(f"{where}: has no column {column}; they are 1 to {num_columns}")
+    return int(column) - 1
+
+
+def _is_number(column: str) -> bool:
+    return re.fullmatch("[0-9]{1,9}", column) is not None
+
+
+# Files.
+
+
+def _read_text(path: Path) -> str:
+    content = _read_bytes(path)
+    nul_at = content.find(b"\0")
+    if nul_at >= 0:
+        line = content.count(b"\n", 0, nul_at) + 1
+        raise DataError(f"{path}: line {line}: byte {nul_at + 1} is NUL; save it as UTF-8 text")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        at = len(content) - len(error.object) + error.start + 1
+        raise DataError(f"{path}: line {line}: byte {at} is not UTF-8; save it as UTF-8") from error
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such file; check its name") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{path}: is a folder; name a file in it") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error

@@ -60,7 +60,9 @@ def test_check_text_message_has_the_name():
         check_text(None, name="text 3")
 
 
-@pytest.mark.parametrize("texts", [["la"], iter(["la"]), {"la"}, []], ids=repr)
+@pytest.mark.parametrize(
+    "texts", [["la"], iter(["la"]), {"la"}, []], ids=["list", "iterator", "set", "empty"]
+)
 def test_check_texts_takes_any_iterable(texts):
     check_texts(texts)
 

@@ -26,6 +26,10 @@ class Handler(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128  # 64 callers connect at once; with the default of 5 some are dropped
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
@@ -35,7 +39,7 @@ def main() -> None:
     if args.fail:
         raise RuntimeError("there is no model here")
     Handler.label = args.label
-    server = ThreadingHTTPServer(("127.0.0.1", args.port), Handler)
+    server = Server(("127.0.0.1", args.port), Handler)
     try:
         server.serve_forever()
     except KeyboardInterrupt:

@@ -56,12 +56,6 @@ class Session:
     ) -> None:
         self.url = url
         self.samples = Samples()
-        # Name of a call for Locust's statistics, to what makes it and the number of its texts.
-        self.asks: dict[str, tuple[Callable[[], None], int]] = {
-            "text": (self._ask_text, 1),
-            "batch": (self._ask_batch, batch_rows),
-            "raw text": (self._ask_raw_text, 1),
-        }
         self._timeout_s = timeout_s
         self._batch_rows = batch_rows
         self._fire = fire
@@ -82,6 +76,20 @@ class Session:
         """Closes the connections."""
         self.client.close()
         self.triton.close()
+
+    @property
+    def asks(self) -> dict[str, tuple[Callable[[], None], int]]:
+        """Name of a call for Locust's statistics, to what makes it and the number of its texts.
+
+        Made anew each time: stored, the methods would keep the session in a reference cycle. Then
+        the garbage collector deletes gRPC's channels at the interpreter's exit, where gRPC under
+        gevent hung in one of five runs without a server (grpcio 1.85, 2026-11).
+        """
+        return {
+            "text": (self._ask_text, 1),
+            "batch": (self._ask_batch, self._batch_rows),
+            "raw text": (self._ask_raw_text, 1),
+        }
 
     def call(self, what: str, *, due_s: float) -> None:
         """Makes a call and records how it went.

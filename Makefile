@@ -36,7 +36,7 @@ serve: $(INSTALLED) $(CHECKPOINT)/config.json  ## serve on 127.0.0.1:8001 (gRPC)
 
 test: $(INSTALLED) $(CHECKPOINT)/config.json  ## unit tests and end-to-end tests on a real Triton
 	$(BIN)/pytest -n 2 --dist loadfile tests/unit
-	$(BIN)/pytest tests/e2e
+	$(BIN)/pytest -n 2 --dist loadfile tests/e2e
 
 test-long: $(INSTALLED) $(CHECKPOINT)/config.json  ## the long proofs that make test leaves out
 	$(BIN)/pytest -m long

@@ -7,7 +7,7 @@ config.json with label names, and a real tokenizer trained on a few lines of ver
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import transformers
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from transformers.utils import logging
@@ -107,6 +108,24 @@ def edit_json(path: Path, **changes: Any) -> None:
     """Sets keys of a JSON file; ... removes one."""
     document = json.loads(path.read_text()) | changes
     path.write_text(json.dumps({k: v for k, v in document.items() if v is not ...}))
+
+
+def edit_weights(folder: Path, edit: Callable[[str, torch.Tensor], torch.Tensor | None]) -> None:
+    """Replaces each weight of a folder by `edit` of its name and itself; None removes it."""
+    path = folder / "model.safetensors"
+    edited = {name: edit(name, x) for name, x in load_file(path).items()}
+    kept = {name: x for name, x in edited.items() if x is not None}
+    save_file(kept, path, metadata={"format": "pt"})
+
+
+def compute_logits(model: Any, *, tokenizer: Any) -> torch.Tensor:
+    """Returns a model's answers to `TEXTS`, of at most 64 tokens: (num_texts, num_labels)."""
+    inputs = tokenizer(
+        list(TEXTS), padding=True, truncation=True, max_length=64, return_tensors="pt"
+    )
+    inputs.pop("token_type_ids", None)
+    with torch.no_grad():
+        return model.eval()(**inputs).logits
 
 
 def reference_probabilities(

@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
-from types import TracebackType
 from typing import Any, Literal, TypeVar, overload
 
 import grpc
@@ -24,7 +23,7 @@ from emotion_client.calls import Command, Compute, Deadline, Flow, Infer, Job, L
 from emotion_client.channel import TLS, Connection, add_trace_context
 from emotion_client.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, PROBE_TEXT
 from emotion_client.errors import EmotionError, ServiceError, translate
-from emotion_client.jobs import nothing_job, song_job, text_job
+from emotion_client.jobs import info_job, song_job, text_job
 from emotion_client.lookup import look_up_async
 from emotion_client.pool import Pool, Replica
 from emotion_client.prediction import Prediction
@@ -88,12 +87,7 @@ class AsyncEmotionClient:
 
     async def connect(self) -> ServerInfo:
         """Asks a server what it serves, unless that is known, like `EmotionClient.connect`."""
-        pool = self._open()
-        await self._run(
-            ask(pool, nothing_job(), deadline=Deadline.after(self.timeout_s)), pool=pool
-        )
-        assert pool.info is not None, "it was contacted"
-        return pool.info
+        return await self._ask(info_job())
 
     async def is_ready(self) -> bool:
         """Returns whether a server gives a real answer now, without retries."""
@@ -191,12 +185,7 @@ class AsyncEmotionClient:
     async def __aenter__(self) -> AsyncEmotionClient:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def _predict_many(

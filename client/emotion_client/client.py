@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
-from types import TracebackType
 from typing import Any, Literal, TypeVar, overload
 from weakref import WeakSet
 
@@ -27,7 +26,7 @@ from emotion_client.bulk import MAX_IN_FLIGHT, Group, Window, group
 from emotion_client.calls import Command, Compute, Deadline, Flow, Infer, Job, LookUp, ask, probe
 from emotion_client.channel import TLS, Connection, add_trace_context
 from emotion_client.errors import EmotionError, ServiceError, translate
-from emotion_client.jobs import nothing_job, song_job, text_job
+from emotion_client.jobs import info_job, song_job, text_job
 from emotion_client.lookup import look_up
 from emotion_client.pool import Pool, Replica
 from emotion_client.prediction import Prediction
@@ -98,10 +97,7 @@ class EmotionClient:
             Unavailable: not reachable, or the server is starting, stopping or broken.
             WrongServer: not a Triton with these models, another protocol, or access denied.
         """
-        pool = self._open()
-        self._run(ask(pool, nothing_job(), deadline=Deadline.after(self.timeout_s)), pool=pool)
-        assert pool.info is not None, "it was contacted"
-        return pool.info
+        return self._ask(info_job())
 
     def is_ready(self) -> bool:
         """Returns whether a server gives a real answer now, without retries."""
@@ -119,7 +115,7 @@ class EmotionClient:
         Raises:
             InvalidInput: `text` is not a string, has a lone surrogate, or is too large.
             DeadlineExceeded: there was no answer within `timeout_s`.
-            Overloaded: the server's queue is full, or it has no memory for the request.
+            Overloaded: no memory for the request, a proxy's limit, or a limit of the queue.
             Unavailable: not reachable, or the server is starting, stopping or broken.
             WrongServer: not a Triton with these models, another protocol, or access denied.
             OSError: a file of `tls` cannot be read.
@@ -213,12 +209,7 @@ class EmotionClient:
     def __enter__(self) -> EmotionClient:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _predict_many(

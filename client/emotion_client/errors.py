@@ -3,7 +3,7 @@
 EmotionError
 ├── InvalidInput        the caller's fault: a retry cannot help
 └── ServiceError        the service's fault
-    ├── Overloaded          the queue is full, or there is no memory for the request
+    ├── Overloaded          no memory for the request, a proxy's limit, or a limit of the queue
     ├── DeadlineExceeded    no answer within timeout_s
     ├── Unavailable         not reachable, or the server is starting, stopping or broken
     ├── WrongServer         not a Triton with these models, another protocol, or access denied
@@ -31,7 +31,7 @@ class ServiceError(EmotionError):
 
 
 class Overloaded(ServiceError):
-    """The queue is full, the request waited too long in it, or memory ran out. Send less."""
+    """No memory, a proxy's limit, or a limit of the queue (by default it has none). Send less."""
 
 
 class DeadlineExceeded(ServiceError):
@@ -62,8 +62,8 @@ _PREFIXES = re.compile(
 )
 
 # The first row whose status and phrase match decides; None and "" match everything. A dead server,
-# a full queue, a queue timeout and denied access share one status, so the phrases of Triton 2.51
-# and gRPC tell them apart.
+# a limit of the queue and denied access share one status, so the phrases of Triton 2.51 and gRPC
+# tell them apart.
 _TRANSLATIONS: tuple[tuple[str | None, str, type[EmotionError]], ...] = (
     ("DEADLINE_EXCEEDED", "", DeadlineExceeded),
     ("INVALID_ARGUMENT", "revision mismatch", RevisionChanged),

@@ -1,4 +1,4 @@
-"""The jobs for `calls.ask`: one text, several texts, a song."""
+"""The jobs for `calls.ask`: one text, several texts, a song, or only what is served."""
 
 from __future__ import annotations
 
@@ -60,6 +60,6 @@ def song_job(lyrics: str, *, by: str) -> Job[SongPrediction]:
     return Job(prepare, num_chars=len(lyrics))
 
 
-def nothing_job() -> Job[None]:
-    """Returns a job that sends nothing: it only connects."""
-    return Job(lambda info: Work([], finish=lambda predictions: None), num_chars=0)
+def info_job() -> Job[ServerInfo]:
+    """Returns a job that sends no text: its result is what the server serves."""
+    return Job(lambda info: Work([], finish=lambda predictions: info), num_chars=0)

@@ -16,16 +16,13 @@ from typing import Any
 from emotion_client.addresses import Address, is_literal, list_addresses, split_url
 from emotion_client.errors import EmotionError, Unavailable
 from emotion_client.protocol import ServerInfo
+from emotion_client.retry_budget import RetryBudget
 
 # After a failure, one call tries the server again after these seconds, doubled at each failure.
 FIRST_DELAY_S, MAX_DELAY_S, MAX_DOUBLINGS = 0.1, 2.0, 10
 POLL_S = 0.01
 # Names are resolved again after these seconds; the shorter time if a server is put aside.
 NAME_LIFETIME_S, SHORT_NAME_LIFETIME_S = 30.0, 5.0
-# Retries: a burst of 100, then one per second and one per five successful calls. More would add
-# load to a struggling service (cf. "Addressing cascading failures" in Beyer et al., "Site
-# Reliability Engineering", O'Reilly 2016).
-MAX_RETRIES, RETRIES_PER_S, RETRIES_PER_SUCCESS = 100.0, 1.0, 0.2
 
 
 @dataclass(eq=False)
@@ -93,7 +90,7 @@ class Pool:
         self._lock = Lock()
         self._replicas: list[Replica] = []
         self._turn = 0
-        self._retries, self._refilled_at = MAX_RETRIES, monotonic()
+        self._retries = RetryBudget()
         self._last_failure: tuple[type[EmotionError], str] | None = None
         self._names = {url: _Name() for url in self.urls if not is_literal(url)}
         for url in self.urls:
@@ -155,7 +152,7 @@ class Pool:
         """Marks that a server answered a call, which also refills the retry budget."""
         with self._lock:
             replica.is_ready, replica.num_failures = True, 0
-            self._retries = min(MAX_RETRIES, self._retries + RETRIES_PER_SUCCESS)
+            self._retries.add_for_success()
 
     def put_aside(self, replica: Replica, *, error: EmotionError) -> None:
         """Marks that a server failed: it gets no calls for a time that grows with each failure."""
@@ -187,14 +184,7 @@ class Pool:
     def take_retry(self) -> bool:
         """Takes one retry from the budget; returns False if there is none left."""
         with self._lock:
-            now = monotonic()
-            refill = (now - self._refilled_at) * RETRIES_PER_S
-            self._retries = min(MAX_RETRIES, self._retries + refill)
-            self._refilled_at = now
-            if self._retries < 1:
-                return False
-            self._retries -= 1
-            return True
+            return self._retries.take()
 
     def take_names(self) -> list[str]:
         """Returns the addresses whose hosts this call has to resolve now."""

@@ -94,15 +94,14 @@ class Piece:
     encoding: Encoding
 
 
-def check_by(by: str) -> str:
-    """Returns a valid way to split a song.
+def check_by(by: str) -> None:
+    """Checks the way to split a song.
 
     Raises:
         ValueError: it is not one of WAYS.
     """
     if by not in WAYS:
         raise ValueError(f"by is {by!r}; it must be one of {', '.join(WAYS)}")
-    return by
 
 
 def plan_song(lyrics: str, *, by: str, tokenizer: TextTokenizer) -> list[Piece]:

@@ -3,6 +3,7 @@
 attention   attention over packed rows
 checkpoint  a prepared checkpoint folder, read without torch
 classifier  loads a checkpoint and predicts, within a token budget
+dtype       bfloat16 or float32
 encoder     the model: packed, padded, or in C++
 errors      what the engine raises
 heads       classification heads, separate from their base models

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from emotion_engine.checkpoint import Checkpoint
+from emotion_engine.dtype import choose_dtype
 from emotion_engine.encoder import Encoder, load_encoder
 from emotion_engine.errors import EngineFailure, OutOfMemory, SettingsError
 from emotion_engine.packing import PackedBatch, pack
@@ -172,20 +173,3 @@ class Classifier:
         return probabilities, Forward(
             batch.num_rows, batch.num_tokens, num_computed_tokens, seconds
         )
-
-
-def choose_dtype(wanted: str, *, device: torch.device) -> torch.dtype:
-    """Returns the dtype to compute in.
-
-    Args:
-        wanted: "bfloat16", "float32", or "auto": bfloat16 if the device has it in hardware.
-        device: where the model runs.
-    """
-    if wanted != "auto":
-        return torch.bfloat16 if wanted == "bfloat16" else torch.float32
-    if device.type == "cuda":
-        has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        capabilities = torch.cpu.get_capabilities()
-        has_bf16 = bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-    return torch.bfloat16 if has_bf16 else torch.float32

@@ -1,10 +1,10 @@
-"""The fake deployment of the unit tests is as strict as the real one."""
+"""The fake server of the unit tests behaves like the real one."""
 
 import numpy as np
 import pytest
 from e2e.calls import ids_inputs, infer, tensor
 from fake_server import FakeServer
-from tritonclient.grpc import InferenceServerClient
+from tritonclient.grpc import InferenceServerClient, InferRequestedOutput
 from tritonclient.utils import InferenceServerException
 
 GOOD = ids_inputs([[101, 2293, 102], [101, 102, 0]], [[1, 1, 1], [1, 1, 0]])
@@ -27,59 +27,65 @@ BAD = {
 
 
 @pytest.fixture(scope="module")
-def both(server, client):
-    """Connections to the real deployment and to a fake one with the same checkpoint."""
-    info = client.connect()
-    document = infer_info(server.address.url).as_numpy("tokenizer_json")[0].decode()
-    with (
-        FakeServer(
-            tokenizer_json=document,
-            labels=info.labels,
-            max_length=info.max_length,
-            revision=info.revision,
-        ) as fake,
-        InferenceServerClient(fake.url) as other,
-        InferenceServerClient(server.address.url) as real,
-    ):
-        yield real, other, info.revision
+def served(triton):
+    """What the real server serves, as arguments of a fake one."""
+    info = infer(triton, "emotion_info", [])
+    return {
+        "tokenizer_json": info.as_numpy("tokenizer_json")[0].decode(),
+        "labels": [label.decode() for label in info.as_numpy("labels")],
+        "max_length": int(info.as_numpy("max_length")[0]),
+        "revision": info.as_numpy("revision")[0].decode(),
+    }
 
 
-def infer_info(url):
-    with InferenceServerClient(url) as triton:
-        return infer(triton, "emotion_info", [])
+@pytest.fixture(scope="module")
+def both(triton, served):
+    """Connections to the real server and to a fake one with the same checkpoint."""
+    with FakeServer(**served) as fake, InferenceServerClient(fake.url) as connected:
+        yield triton, connected
+
+
+def refuse(triton, model, inputs, **options):
+    """Returns status and message of a refused call."""
+    with pytest.raises(InferenceServerException) as caught:
+        infer(triton, model, inputs, **options)
+    return caught.value.status(), caught.value.message()
 
 
 @pytest.mark.parametrize("inputs", BAD.values(), ids=BAD.keys())
-def test_both_refuse_a_bad_request_with_the_same_status(both, inputs):
-    real, fake, revision = both
-    statuses = []
-    for triton in (real, fake):
-        with pytest.raises(InferenceServerException) as caught:
-            infer(triton, "emotion", inputs, parameters={"revision": revision})
-        statuses.append(caught.value.status())
-    assert statuses == ["StatusCode.INVALID_ARGUMENT"] * 2
+def test_both_refuse_a_bad_request_with_the_same_status(both, served, inputs):
+    parameters = {"revision": served["revision"]}
+    for triton in both:
+        status, _ = refuse(triton, "emotion", inputs, parameters=parameters)
+        assert status == "StatusCode.INVALID_ARGUMENT"
 
 
-def test_both_refuse_another_revision_with_the_same_words(both):
-    messages = []
-    for triton in both[:2]:
-        with pytest.raises(InferenceServerException) as caught:
-            infer(triton, "emotion", GOOD, parameters={"revision": "beef"})
-        messages.append(caught.value.message().replace("'", ""))
-    assert messages[0] == messages[1]
+def test_both_refuse_another_revision_with_the_same_message(both):
+    real, fake = (refuse(each, "emotion", GOOD, parameters={"revision": "beef"}) for each in both)
+    assert real == fake
 
 
-@pytest.mark.parametrize("model", ["emotion", "emotion_info"])
-def test_both_answer_with_the_same_tensors(both, model):
-    real, fake, revision = both
-    inputs = GOOD if model == "emotion" else []
-    parameters = {"revision": revision} if model == "emotion" else {}
-    answers = [
-        infer(triton, model, inputs, parameters=parameters).get_response()
-        for triton in (real, fake)
-    ]
-    tensors = [
-        [(each.name, each.datatype, tuple(each.shape)) for each in answer.outputs]
-        for answer in answers
-    ]
-    assert tensors[0] == tensors[1]
+def test_both_refuse_an_unknown_model_with_the_same_message(both):
+    real, fake = (refuse(each, "emotions", GOOD) for each in both)
+    assert real == fake
+
+
+@pytest.mark.parametrize("names", [[], ["revision", "label"]], ids=["all", "two"])
+def test_both_answer_with_the_same_tensors(both, served, names):
+    outputs = [InferRequestedOutput(name) for name in names]
+    parameters = {"revision": served["revision"]}
+    answers = [infer(t, "emotion", GOOD, parameters=parameters, outputs=outputs) for t in both]
+    real, fake = (
+        [(x.name, x.datatype, x.shape) for x in a.get_response().outputs] for a in answers
+    )
+    assert real == fake
+    real, fake = (answer.as_numpy("revision").tolist() for answer in answers)
+    assert real == fake
+
+
+@pytest.mark.parametrize("names", [[], ["protocol", "revision"]], ids=["all", "two"])
+def test_both_give_the_same_info(both, names):
+    outputs = [InferRequestedOutput(name) for name in names]
+    real, fake = (infer(each, "emotion_info", [], outputs=outputs).get_response() for each in both)
+    assert list(real.outputs) == list(fake.outputs)
+    assert list(real.raw_output_contents) == list(fake.raw_output_contents)

@@ -15,13 +15,13 @@ from tritonclient.utils import InferenceServerException
 
 TEXTS = ("You left me and I weep alone", "Ніч яка місячна 🌙 I love this night")
 INSTALL_TIMEOUT_S = 150
-# What npm says of a lock that does not fit: ours to mend, no reason to skip.
+# npm's codes for a lock file that does not fit: a failure, not a reason to skip.
 BAD_LOCK = {"EUSAGE", "EINTEGRITY", "ETARGET"}
 
 
 @pytest.fixture(scope="module")
 def answers(server):
-    """What each curl block of the page prints, with the server's port for 8000."""
+    """What each curl block of the page prints, with the server's port instead of 8000."""
     if not shutil.which("curl"):
         pytest.skip("needs curl")
     return [run_bash(block, http_port=server.address.http_port) for block in read_blocks("bash")]
@@ -131,7 +131,7 @@ def test_node_example_gives_the_clients_answers(server, client, node_example):
         assert float(confidence) == pytest.approx(prediction.confidence, abs=2e-2)
 
 
-def test_node_example_where_nobody_listens_exits_one(node_example):
+def test_node_example_without_a_server_exits_one(node_example):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, not listening: refused
         url = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -195,7 +195,7 @@ def test_http_refusal_is_as_the_page_says(server, model, body, fragment):
 
 
 def find_fragment(sentence, *, status, column):
-    """Returns the fragment of the first row of the page's table that fits, as a caller reads it."""
+    """Returns the fragment of the first row in the page's table that matches."""
     return next(
         row[2]
         for row in read_table("gRPC status")

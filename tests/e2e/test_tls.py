@@ -1,4 +1,4 @@
-"""An encrypted connection to a real Triton that asks for a certificate and for a header."""
+"""An encrypted connection to a real Triton that requires a certificate and a header."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HEADER = {"triton-grpc-protocol-infer-key": "open sesame"}
 
 @dataclass
 class SecureTriton(TritonServer):
-    """Triton whose gRPC port wants mutual TLS, and a header for inference."""
+    """Triton whose gRPC port requires mutual TLS, and a header for inference."""
 
     files: dict[str, str]
     tls: TLS
@@ -68,7 +68,7 @@ def secure(default_repository, files, tls):
         yield running
 
 
-def test_certificate_and_header_open_the_door(secure, tls, open_client):
+def test_certificate_and_header_give_access(secure, tls, open_client):
     client = open_client(secure.address.url, tls=tls, headers=HEADER)
     assert client.predict("I love you").label == "love"
     assert len(list(client.predict_many(["la"] * 100))) == 100
@@ -81,7 +81,7 @@ def test_missing_header_is_a_wrong_server_at_once(secure, tls, open_client):
 
 
 @pytest.mark.parametrize("name", ["strange-authority", "no-client-certificate", "plain"])
-def test_door_stays_closed_without_the_right_certificates(name, secure, tls, files, open_client):
+def test_wrong_certificates_give_no_access(name, secure, tls, files, open_client):
     wrong = {
         "strange-authority": replace(tls, root_certificates=files["strange_ca"]),
         "no-client-certificate": TLS(root_certificates=files["ca"]),

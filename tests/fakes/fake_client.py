@@ -1,11 +1,10 @@
-"""A stand-in for `EmotionClient`, stricter than the real one, without a server."""
+"""A fake `EmotionClient`, without a server and stricter than the real one."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
 
 from emotion_client import TLS, EmotionError, InvalidInput, Prediction, ServerInfo, SongPrediction
 from emotion_client.arguments import check_text
@@ -38,14 +37,14 @@ def build_song(*parts: Part) -> SongPrediction:
 
 @dataclass
 class Service:
-    """What answers all clients of a test, and what they asked.
+    """Answers all clients of a test, and records what they asked.
 
     Attributes:
         answers: what is raised or yielded instead of a prediction of joy, by text.
         failure: raised by every call.
         is_ready: what `is_ready` says.
-        clients: all clients there were.
-        texts: all texts there were, in the order in which they were read.
+        clients: all clients so far.
+        texts: all texts so far, in the order in which they were read.
         problem_type: of the checkpoint.
     """
 
@@ -64,7 +63,7 @@ class Service:
 
 
 class Client:
-    """Stands in for `EmotionClient`; refuses to be used once it is closed, or before it is open."""
+    """A fake `EmotionClient`; it must be open when it is used."""
 
     service: Service
 
@@ -122,12 +121,7 @@ class Client:
         self.is_open = True
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         assert not self.num_open_iterators
         self.is_open = False
 

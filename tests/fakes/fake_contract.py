@@ -74,21 +74,18 @@ def expected_probabilities(ids: Sequence[int], *, num_labels: int) -> NDArray[np
     return (exponents / exponents.sum()).astype(np.float32)
 
 
-def check_model(request: ModelInferRequest) -> None:
-    """Refuses an unknown model, as Triton does before any other check."""
-    if request.model_name not in INPUTS:
-        message = f"Request for unknown model: '{request.model_name}' is not found"
-        raise Refusal(StatusCode.NOT_FOUND, message)
-
-
 def read_request(
     request: ModelInferRequest, *, served: Served, time_remaining_s: float
 ) -> dict[str, NDArray[Any]]:
     """Checks everything that a correct client does right, and returns the inputs.
 
     Raises:
+        Refusal: the model is unknown, which Triton checks before anything else.
         Violation: something is wrong.
     """
+    if request.model_name not in INPUTS:
+        message = f"Request for unknown model: '{request.model_name}' is not found"
+        raise Refusal(StatusCode.NOT_FOUND, message)
     if not math.isfinite(time_remaining_s):
         raise Violation("the call has no deadline")
     names = [tensor.name for tensor in request.inputs]

@@ -85,9 +85,6 @@ class InferenceResponse:
     def error(self) -> TritonError | None:
         return self._error
 
-    def has_error(self) -> bool:
-        return self._error is not None
-
     def output_tensors(self) -> list[Tensor]:
         return list(self._tensors.values())
 
@@ -137,10 +134,6 @@ class Logger:
     @classmethod
     def log_error(cls, message: str, /) -> None:
         cls._log("error", message)
-
-    @classmethod
-    def log_verbose(cls, message: str, /) -> None:
-        cls._log("verbose", message)
 
 
 class MetricFamily:

@@ -134,7 +134,7 @@ def choose_compute() -> tuple[str, int]:
     gets one.
     """
     import torch
-    from emotion_engine.classifier import choose_dtype
+    from emotion_engine.dtype import choose_dtype
 
     has_gpu = torch.cuda.is_available()
     dtype = choose_dtype("auto", device=torch.device("cuda" if has_gpu else "cpu"))

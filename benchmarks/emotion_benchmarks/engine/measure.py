@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from emotion_engine.checkpoint import read_checkpoint
-from emotion_engine.classifier import Classifier, choose_dtype
+from emotion_engine.classifier import Classifier
+from emotion_engine.dtype import choose_dtype
 from emotion_engine.encoder import build_encoder
 from emotion_engine.native import NativeEncoder
 from emotion_engine.settings import EngineSettings

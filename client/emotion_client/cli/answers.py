@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from emotion_command.terminal import Screen, draw_bar, measure, pad, reveal, shorten
@@ -114,7 +115,7 @@ def encode(record: dict[str, Any]) -> str:
 def build_answer(text: Text, prediction: Prediction, *, has_text: bool) -> dict[str, Any]:
     """Returns the record of a text; it includes the text itself if `has_text`."""
     content = {"text": text.content} if has_text else {}
-    return {**_locate(text), **content, **_describe(prediction)}
+    return {**_locate(text), **content, **asdict(prediction)}
 
 
 def build_failure(text: Text, error: EmotionError) -> dict[str, Any]:
@@ -152,19 +153,8 @@ def _locate(text: Text) -> dict[str, Any]:
     return {"position": text.position, "file": text.file, "line": text.line}
 
 
-def _describe(prediction: Prediction) -> dict[str, Any]:
-    return {
-        "label": prediction.label,
-        "confidence": prediction.confidence,
-        "scores": dict(prediction.scores),
-        "num_tokens": prediction.num_tokens,
-        "truncated": prediction.truncated,
-        "revision": prediction.revision,
-    }
-
-
 def _build_part(part: Part) -> dict[str, Any]:
-    answer = _describe(part.prediction)
+    answer = asdict(part.prediction)
     del answer["revision"], answer["truncated"]  # the first is the song's, the second always false
     place = {"name": part.name, "repeats": part.repeats, "start": part.start, "end": part.end}
     return {**place, **answer}

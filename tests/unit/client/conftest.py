@@ -1,4 +1,4 @@
-"""A server that misbehaves when told to, and a client of either kind that asks it."""
+"""A server that misbehaves when told to, and a client of either kind for it."""
 
 import pytest
 

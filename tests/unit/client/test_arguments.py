@@ -4,7 +4,6 @@ import pytest
 from emotion_client.arguments import (
     MAX_TEXT_BYTES,
     check_headers,
-    check_on_error,
     check_text,
     check_texts,
     check_timeout,
@@ -55,34 +54,11 @@ def test_check_text_refuses_anything_else_without_quoting_it(text, sentence):
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
-def test_check_text_message_has_the_name():
-    with pytest.raises(InvalidInput, match=r"^text 3 has type NoneType; it must be str$"):
-        check_text(None, name="text 3")
-
-
-@pytest.mark.parametrize(
-    "texts", [["la"], iter(["la"]), {"la"}, []], ids=["list", "iterator", "set", "empty"]
-)
-def test_check_texts_takes_any_iterable(texts):
-    check_texts(texts)
-
-
 @pytest.mark.parametrize("texts", ["la", b"la", None], ids=repr)
 def test_check_texts_refuses_anything_else(texts):
     kind = type(texts).__name__
     with pytest.raises(InvalidInput, match=f"texts has type {kind}; it must be an iterable of str"):
         check_texts(texts)
-
-
-@pytest.mark.parametrize(("on_error", "expected"), [("raise", False), ("return", True)])
-def test_check_on_error_returns_whether_errors_are_results(on_error, expected):
-    assert check_on_error(on_error) is expected
-
-
-@pytest.mark.parametrize("on_error", ["ignore", None])
-def test_check_on_error_refuses_anything_else_with_its_value(on_error):
-    with pytest.raises(ValueError, match=f"on_error is {on_error!r}; it must be 'raise' or"):
-        check_on_error(on_error)
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8001", "triton:1", "a.b-c.example:65535", "[::1]:8001"])

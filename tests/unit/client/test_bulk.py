@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 from emotion_client.bulk import FIRST_WINDOW, MAX_WINDOW, ROWS_PER_REQUEST, Window, group
-from emotion_client.errors import InvalidInput, Overloaded
+from emotion_client.errors import InvalidInput
 from emotion_client.prediction import Prediction
 from emotion_client.protocol import ServerInfo
 from emotion_client.tokenizer import TextTokenizer
@@ -15,9 +15,8 @@ REVISION = "a" * 64
 
 
 @pytest.fixture
-def info(prepared_of):
-    document = (prepared_of("bert") / "tokenizer.json").read_text(encoding="utf-8")
-    tokenizer = TextTokenizer(document, max_length=MAX_LENGTH)
+def info(read_tokenizer):
+    tokenizer = TextTokenizer(read_tokenizer("bert"), max_length=MAX_LENGTH)
     return ServerInfo(LABELS, MAX_LENGTH, "single_label_classification", REVISION, tokenizer)
 
 
@@ -37,35 +36,13 @@ def test_after_windows_grow_from_few_to_a_limit_and_follow_each_other():
 
 
 @pytest.mark.parametrize("is_returned", [False, True], ids=["raise", "return"])
-def test_add_what_is_no_text_is_an_error_with_its_position(is_returned):
+def test_add_bad_text_is_an_error_with_its_position(is_returned):
     window = Window(first=10, size=8)
     assert window.add("la", is_returned=is_returned)
     assert window.add(None, is_returned=is_returned) is is_returned
     assert window.is_last is not is_returned
     assert isinstance(window.results[1], InvalidInput)
     assert str(window.results[1]) == "text 11 has type NoneType; it must be str"
-
-
-def test_read_raise_gives_the_results_before_the_error():
-    window = Window(first=0, size=8)
-    for text in ("la", "\ud800", "la"):
-        window.add(text, is_returned=True)
-    window.results[0] = window.results[2] = predict(1)
-    reader = window.read(is_returned=False)
-    assert next(reader) == predict(1)
-    with pytest.raises(InvalidInput, match=r"text 1 .*U\+D800"):
-        next(reader)
-
-
-def test_read_failure_of_the_iterable_comes_after_all_results():
-    window = Window(first=0, size=8)
-    window.add("la", is_returned=True)
-    window.end(failure=KeyError("mine"))
-    window.results[0] = predict(1)
-    reader = window.read(is_returned=True)
-    assert next(reader) == predict(1)
-    with pytest.raises(KeyError, match="mine"):
-        next(reader)
 
 
 def test_group_puts_like_lengths_together_and_settles_in_order(info):
@@ -85,29 +62,11 @@ def test_group_puts_like_lengths_together_and_settles_in_order(info):
     assert [r.num_tokens for r in results if isinstance(r, Prediction)] == lengths
 
 
-def test_settle_error_is_given_to_all_texts_of_the_request(info):
-    window = Window(first=0, size=8)
-    for _ in range(3):
-        window.add("la", is_returned=True)
-    (only,) = group(window, info=info)
-    error = Overloaded("full")
-    only.settle(error)
-    assert list(window.read(is_returned=True)) == [error] * 3
-
-
-def test_group_of_another_checkpoint_tokenizes_again(info, prepared_of):
-    document = (prepared_of("roberta") / "tokenizer.json").read_text(encoding="utf-8")
-    tokenizer = TextTokenizer(document, max_length=MAX_LENGTH)
+def test_group_of_another_checkpoint_tokenizes_again(info, read_tokenizer):
+    tokenizer = TextTokenizer(read_tokenizer("roberta"), max_length=MAX_LENGTH)
     other = ServerInfo(LABELS, MAX_LENGTH, info.problem_type, "b" * 64, tokenizer)
     window = Window(first=0, size=8)
     window.add("the lamp is low", is_returned=True)
     (only,) = group(window, info=info)
     assert only.job.prepare(info).encodings == info.tokenizer.encode(["the lamp is low"])
     assert only.job.prepare(other).encodings == tokenizer.encode(["the lamp is low"])
-
-
-def test_group_of_errors_alone_is_none(info):
-    window = Window(first=0, size=8)
-    window.add(None, is_returned=True)
-    assert not window.is_open()
-    assert group(window, info=info) == []

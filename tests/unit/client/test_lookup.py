@@ -1,14 +1,11 @@
-"""Host names to IP addresses, within a time."""
+"""From host names to IP addresses, with a timeout."""
 
 import asyncio
 import socket
 import threading
-from collections.abc import Callable
 
 import pytest
 from emotion_client.lookup import look_up, look_up_async
-
-Look = Callable[..., list[str]]
 
 
 def look_up_awaited(url, *, timeout_s):
@@ -24,12 +21,12 @@ def test_look_up_localhost_has_the_loopback_address(look):
     assert "127.0.0.1" in look("localhost:8001", timeout_s=5)
 
 
-def test_look_up_name_that_is_none_is_an_error(look):
+def test_look_up_unknown_name_is_an_error(look):
     with pytest.raises(OSError, match=r".+"):
         look("no-such-host.invalid:8001", timeout_s=5)
 
 
-def test_look_up_silent_name_server_is_given_up(look, monkeypatch):
+def test_look_up_silent_name_server_is_a_timeout(look, monkeypatch):
     is_over = threading.Event()
 
     def hang(*args, **options):

@@ -1,4 +1,4 @@
-"""Lyrics are read as the parts they are sung in."""
+"""Lyrics are split into their parts in sung order."""
 
 import pytest
 from emotion_client.lyrics import MAX_REFERRED_SECTIONS, MAX_REPEATS, split_song
@@ -92,7 +92,7 @@ def test_blank_lines_of_any_convention_separate_parts(gap):
     assert lyrics[second.start : second.end] == "Salt on my tongue"
 
 
-def test_indentation_and_carriage_returns_are_no_text():
+def test_indentation_and_carriage_returns_are_not_text():
     lyrics = "  Salt on the pier \r\n\tSalt on my tongue\r\n"
     (section,) = split_song(lyrics)
     assert section.text == "Salt on the pier\nSalt on my tongue"
@@ -175,7 +175,7 @@ def test_line_that_only_looks_like_a_mark_is_text(line):
         pytest.param("[Hook x20]\nGo on x20", MAX_REPEATS, id="product-above-the-limit"),
     ],
 )
-def test_repeats_of_a_part_are_counted_and_no_text(lyrics, repeats):
+def test_repeats_of_a_part_are_counted_and_not_text(lyrics, repeats):
     name = lyrics.strip("[(")[:4]
     assert tell(split_song(lyrics)) == [(name, repeats, "Go on")]
 
@@ -184,7 +184,7 @@ def test_repeats_of_an_inner_line_are_only_left_out():
     assert tell(split_song("Go on (x4)\nGo home")) == [(None, 1, "Go on\nGo home")]
 
 
-def test_repeats_in_a_mark_hold_for_all_parts_under_it():
+def test_repeats_in_a_mark_apply_to_all_parts_under_it():
     assert tell(split_song("[Hook x2]\nGo on\n\nGo home x2")) == [
         ("Hook", 2, "Go on"),
         ("Hook", 4, "Go home"),
@@ -198,7 +198,7 @@ def test_words_that_only_look_like_repeats_are_text(line):
     assert tell(split_song(line)) == [(None, 1, line)]
 
 
-def test_mark_alone_stands_for_the_first_part_of_its_name():
+def test_mark_alone_repeats_the_first_part_of_its_name():
     lyrics = "[Pre-Chorus]\nNearly\n\n[Pre-Chorus]\nAlmost\n\n[PRECHORUS]"
     sections = split_song(lyrics)
     assert tell(sections) == [
@@ -214,7 +214,7 @@ def test_mark_alone_keeps_repeats_of_the_part_but_not_of_its_first_mark():
     assert [section.repeats for section in split_song(lyrics)] == [6, 2, 8]
 
 
-def test_mark_alone_leaves_what_follows_without_name():
+def test_mark_alone_leaves_the_next_part_without_a_name():
     assert tell(split_song("[Hook]\nGo on\n\n[Hook]\n\nAfter")) == [
         ("Hook", 1, "Go on"),
         ("Hook", 1, "Go on"),
@@ -228,7 +228,7 @@ def test_wordless_mark_yields_nothing(mark):
     assert tell(split_song(lyrics)) == [("Verse", 1, "Go on"), (None, 1, "Go home")]
 
 
-def test_marks_set_apart_by_blank_lines_name_what_follows():
+def test_marks_before_blank_lines_name_what_follows():
     lyrics = (
         "[Verse]\n\nGo on\n\n[Chorus]\n\nOh\n\nOh no\n\n[Verse]\n\nGo home\n\n[Chorus]\n\n[End]\n\n"
     )
@@ -242,7 +242,7 @@ def test_marks_set_apart_by_blank_lines_name_what_follows():
     ]
 
 
-def test_marks_without_a_name_never_stand_for_another_part():
+def test_marks_without_a_name_never_repeat_another_part():
     assert tell(split_song("[]\nGo on\n\n[]")) == [(None, 1, "Go on")]
 
 
@@ -283,31 +283,14 @@ def test_song_with_a_huge_number_of_repeats_is_clamped():
     assert section.repeats == MAX_REPEATS
 
 
-def test_song_whose_many_marks_stand_for_many_parts_stays_small():
+def test_song_whose_many_marks_repeat_many_parts_stays_small():
     lyrics = "[Hook]\n" + "Go on\n\n" * 50_000 + "[Hook]\n" * 50_000
     assert len(split_song(lyrics)) == 50_000 + MAX_REFERRED_SECTIONS
 
 
 MARKS = ("[Chorus]", "[Verse 2: Ilo]", "(Bridge)", "Hook:", "[Solo]", "[]", "[x2]", "(Chorus x2)")
-WORDS = (
-    "la",
-    "Salt",
-    "été",
-    "🌊",
-    "(ooh)",
-    "x2",
-    "2x",
-    "×3",
-    "(x40)",
-    "[",
-    "]",
-    "(",
-    ":",
-    "\ud800",
-)
+WORDS = ("la", "Salt", "été", "🌊", "(ooh)", "x2", "2x", "×3", "(x40)", *"[](:", "\ud800")
 ENDS = ("\n", "\r\n", "\r", "\n\n", "\n \n", "\u2028", "", " ", "\t", "\x1c", "\0", "\ufeff")
-
-
 BITS = st.sampled_from([*MARKS, *WORDS, *ENDS, *ENDS, *["\n"] * 12])
 
 

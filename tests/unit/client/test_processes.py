@@ -1,11 +1,11 @@
-"""Clients across a fork, from many threads, and over many calls."""
+"""Clients across forks and over many calls."""
 
 import subprocess
 import sys
 
 import pytest
 
-# A process of its own: this one has a gRPC server in it, whose threads do not survive a fork.
+# Run in a separate process: this one has a gRPC server, whose threads do not survive a fork.
 FORK = """
 import os, sys, warnings
 from emotion_client import EmotionClient, EmotionError
@@ -87,7 +87,7 @@ os.waitpid(child, 0)
 """
 
 
-def test_awaited_client_in_a_child_of_its_process_says_what_to_do(server):
+def test_awaited_client_in_a_forked_child_says_what_to_do(server):
     done = run(AWAITED, server.url)
     before, after = done.stdout.splitlines()
     assert before == "3"
@@ -102,27 +102,19 @@ from emotion_client import AsyncEmotionClient, EmotionClient
 def size_kib():
     return next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith("VmRSS"))
 
-url, kind, num_calls = sys.argv[1], sys.argv[2], int(sys.argv[3])
+url, is_awaited, num_calls = sys.argv[1], sys.argv[2] == "async", int(sys.argv[3])
 
-def block():
-    with EmotionClient(url) as client:
-        for _ in range(num_calls):
-            client.predict("la la")
+async def main():
+    client = AsyncEmotionClient(url) if is_awaited else EmotionClient(url)
+    for _ in range(2):  # the first round warms up
         before = size_kib()
         for _ in range(num_calls):
-            client.predict("la la")
-        print(size_kib() - before)
+            answer = client.predict("la la")
+            if is_awaited:
+                await answer
+    print(size_kib() - before)
 
-async def wait():
-    async with AsyncEmotionClient(url) as client:
-        for _ in range(num_calls):
-            await client.predict("la la")
-        before = size_kib()
-        for _ in range(num_calls):
-            await client.predict("la la")
-        print(size_kib() - before)
-
-block() if kind == "sync" else asyncio.run(wait())
+asyncio.run(main())
 """
 
 

@@ -1,9 +1,10 @@
-"""The public API against itself."""
+"""The public API is consistent."""
 
 import inspect
 import re
 import subprocess
 import sys
+from dataclasses import FrozenInstanceError, is_dataclass
 
 import emotion_client
 import pytest
@@ -11,14 +12,10 @@ from emotion_client import AsyncEmotionClient, EmotionClient, errors
 
 
 def members(kind):
-    """Returns the members that callers use, in their order, under their blocking names."""
+    """Returns the public members in their order, under their blocking names."""
     own = {name.replace("__a", "__"): value for name, value in vars(kind).items()}
     special = ("__init__", "__enter__", "__exit__")
     return {name: own[name] for name in own if not name.startswith("_") or name in special}
-
-
-def test_public_names_are_importable():
-    assert all(hasattr(emotion_client, name) for name in emotion_client.__all__)
 
 
 def test_public_names_have_every_error():
@@ -35,8 +32,16 @@ def test_public_names_are_documented(name):
     assert inspect.getdoc(getattr(emotion_client, name))
 
 
+def test_public_values_cannot_change():
+    values = [kind for kind in vars(emotion_client).values() if is_dataclass(kind)]
+    assert len(values) == 5
+    for kind in values:
+        with pytest.raises(FrozenInstanceError):
+            kind.__new__(kind).revision = "b" * 64
+
+
 @pytest.mark.parametrize("kind", [EmotionClient, AsyncEmotionClient])
-def test_client_methods_that_take_texts_say_what_they_raise_and_show_an_example(kind):
+def test_client_methods_that_take_texts_have_raises_and_example(kind):
     for name in ("predict", "predict_many", "predict_song"):
         text = inspect.getdoc(getattr(kind, name)) or ""
         assert "Raises:" in text, name
@@ -59,7 +64,7 @@ def test_both_clients_take_the_same_arguments():
         assert [p.kind for p in one.values()] == [p.kind for p in other.values()], name
 
 
-def test_both_clients_begin_their_docs_alike():
+def test_both_clients_have_the_same_first_sentences():
     awaited = members(AsyncEmotionClient)
     for name, value in members(EmotionClient).items():
         if name.startswith("__"):
@@ -71,9 +76,17 @@ def test_both_clients_begin_their_docs_alike():
         assert first == other or first.startswith(other[:25]), name
 
 
-@pytest.mark.parametrize("module", ["emotion_client", "emotion_client.cli"])
-def test_import_loads_nothing_heavy(module):
-    heavy = {"torch", "transformers", "emotion_engine", "matplotlib", "opentelemetry", "tqdm"}
-    code = f"import {module}, sys; print(sorted({heavy} & set(sys.modules)))"
+HEAVY = {"torch", "transformers", "emotion_engine", "matplotlib", "opentelemetry", "tqdm"}
+
+
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("emotion_client", HEAVY | {"emotion_client.cli", "emotion_command"}),
+        ("emotion_client.cli.main", HEAVY),
+    ],
+)
+def test_import_loads_nothing_heavy_and_the_library_no_command(module, unwanted):
+    code = f"import {module}, sys; print(sorted({unwanted} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

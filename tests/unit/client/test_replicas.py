@@ -5,8 +5,7 @@ from collections import Counter
 from contextlib import nullcontext
 
 import pytest
-from emotion_client import Overloaded, Unavailable
-from emotion_client import pool as pool_module
+from emotion_client import Overloaded, Unavailable, retry_budget
 from fake_behaviours import QUEUE_FULL, Hang
 from foreign_servers import closing_server, empty_grpc_server, silent_server
 
@@ -96,11 +95,11 @@ def test_host_name_means_all_its_addresses(open_client, server):
 
 
 def test_replicas_that_stay_dead_do_not_use_up_the_retries(open_client, server, monkeypatch):
-    monkeypatch.setattr(pool_module, "MAX_RETRIES", 3.0)
+    monkeypatch.setattr(retry_budget, "MAX_RETRIES", 3.0)
     client = open_client([server.url, *(f"127.0.0.1:{port}" for port in range(1, 8))])
     for _ in range(20):
         client.predict(VERSE)
-        for replica in getattr(client, "client", client)._pool.replicas:
+        for replica in client._pool.replicas:
             replica.retry_at = 0.0  # the next trial is due
 
 

@@ -1,15 +1,14 @@
-"""A song is read in pieces, and their answers become one."""
+"""A song is split into pieces, and their answers become one."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import FrozenInstanceError
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from emotion_client.prediction import Prediction
-from emotion_client.song import WAYS, Part, Piece, SongPrediction, check_by, combine, plan_song
+from emotion_client.song import WAYS, Part, Piece, check_by, combine, plan_song
 from emotion_client.tokenizer import Encoding, TextTokenizer, Window
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,7 +34,7 @@ Oh, lantern, burn
 
 
 class FakeTokenizer(TextTokenizer):
-    """A token for each word, its length; refuses to read a text twice."""
+    """One token per word: its length. Refuses to read a text twice."""
 
     def __init__(self):
         self.max_length = MAX_LENGTH
@@ -59,7 +58,7 @@ class FakeTokenizer(TextTokenizer):
 
 
 class LineFeedTokenizer(FakeTokenizer):
-    """A window for each character, line feeds too."""
+    """One window per character, also for line feeds."""
 
     def encode_windows(self, text, *, overlap):
         return [Window(Encoding([1], 1, False), i, i + 1) for i in range(len(text))]
@@ -158,10 +157,10 @@ def test_plan_auto_reads_stanzas_where_there_are_two(lyrics, same_as):
     assert plan(lyrics) == plan(lyrics, by=same_as)
 
 
-@pytest.mark.parametrize("by", WAYS)
 @pytest.mark.parametrize("lyrics", ["", " \n\n ", "[Instrumental]", "x2"])
-def test_plan_song_without_words_is_one_empty_piece(lyrics, by):
-    assert plan(lyrics, by=by) == [Piece(None, 1, 0, 0, Encoding([0, 0], 2, False))]
+def test_plan_song_without_words_is_one_empty_piece(lyrics):
+    for by in WAYS:
+        assert plan(lyrics, by=by) == [Piece(None, 1, 0, 0, Encoding([0, 0], 2, False))]
 
 
 def test_plan_unknown_way_raises_before_anything_is_read():
@@ -186,9 +185,8 @@ def test_plan_random_song_keeps_offsets_in_the_lyrics(lyrics, by):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_plan_with_a_real_tokenizer_cuts_and_places_windows(kind, prepared_of):
-    document = (prepared_of(kind) / "tokenizer.json").read_text(encoding="utf-8")
-    tokenizer = TextTokenizer(document, max_length=MAX_LENGTH)
+def test_plan_with_a_real_tokenizer_cuts_and_places_windows(kind, read_tokenizer):
+    tokenizer = TextTokenizer(read_tokenizer(kind), max_length=MAX_LENGTH)
     for by in ("stanzas", "windows"):
         pieces = plan_song(SONG, by=by, tokenizer=tokenizer)
         assert len(pieces) > 4
@@ -200,12 +198,7 @@ def test_plan_with_a_real_tokenizer_cuts_and_places_windows(kind, prepared_of):
     assert empty.encoding == tokenizer.encode([""])[0]
 
 
-@pytest.mark.parametrize("by", WAYS)
-def test_check_by_known_way_returns_it(by):
-    assert check_by(by) == by
-
-
-@pytest.mark.parametrize("by", ["", "Stanzas", "stanza", None, 1, ["auto"]])
+@pytest.mark.parametrize("by", ["", "Stanzas", None, ["auto"]])
 def test_check_by_unknown_way_raises_with_value_and_choice(by):
     with pytest.raises(ValueError, match=re.escape(f"{by!r}; it must be one of auto, stanzas")):
         check_by(by)
@@ -234,7 +227,7 @@ def test_combine_tie_goes_to_the_first_label():
     assert tuple(song) == ("joy", 0.4375)
 
 
-@pytest.mark.parametrize("num_tokens", [2, 3, 7, 11, 127])
+@pytest.mark.parametrize("num_tokens", [3, 127])
 def test_combine_one_piece_has_exactly_its_scores(num_tokens):
     scores = np.random.default_rng(num_tokens).dirichlet([1, 1, 1]).astype(np.float32).tolist()
     prediction = build_prediction(*scores)
@@ -266,9 +259,3 @@ def test_combine_certain_pieces_stay_at_most_certain():
 def test_combine_answers_that_do_not_fit_raise(predictions, error):
     with pytest.raises(error):
         combine([build_piece(5), build_piece(5)], predictions=predictions)
-
-
-def test_song_prediction_once_made_cannot_change():
-    song = SongPrediction("joy", 1.0, {"joy": 1.0}, (), 2, REVISION)
-    with pytest.raises(FrozenInstanceError):
-        song.label = "fear"

@@ -1,10 +1,11 @@
-"""Texts become the ids that AutoTokenizer makes of them."""
+"""Texts get the ids that AutoTokenizer gives them."""
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
 from emotion_client.tokenizer import TextTokenizer
+from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from checkpoints import KINDS, MAX_LENGTH, TEXTS, VERSES
@@ -35,9 +36,8 @@ def kind(request):
 
 
 @pytest.fixture
-def written(kind, prepared_of):
-    document = (prepared_of(kind) / "tokenizer.json").read_text(encoding="utf-8")
-    return TextTokenizer(document, max_length=MAX_LENGTH)
+def written(kind, read_tokenizer):
+    return TextTokenizer(read_tokenizer(kind), max_length=MAX_LENGTH)
 
 
 @pytest.fixture
@@ -55,9 +55,8 @@ def test_encode_any_text_equals_autotokenizer(written, reference):
         assert encoding.truncated is (num_tokens > MAX_LENGTH)
 
 
-def test_encode_one_token_under_and_over_the_limit_tells_them_apart(prepared_of):
-    document = (prepared_of("bert") / "tokenizer.json").read_text(encoding="utf-8")
-    tokenizer = TextTokenizer(document, max_length=6)
+def test_encode_at_and_above_the_limit_tells_them_apart(read_tokenizer):
+    tokenizer = TextTokenizer(read_tokenizer("bert"), max_length=6)
     fits, over = tokenizer.encode(["the " * 4, "the " * 5])
     assert (fits.num_tokens, fits.truncated, len(fits.input_ids)) == (6, False, 6)
     assert (over.num_tokens, over.truncated, len(over.input_ids)) == (7, True, 6)
@@ -67,18 +66,15 @@ def test_encode_no_texts_gives_no_encodings(written):
     assert written.encode([]) == []
 
 
-def test_encode_many_threads_give_the_same_ids(prepared_of):
-    document = (prepared_of("bert") / "tokenizer.json").read_text(encoding="utf-8")
-    tokenizer = TextTokenizer(document, max_length=MAX_LENGTH)
+def test_encode_many_threads_give_the_same_ids(read_tokenizer):
+    tokenizer = TextTokenizer(read_tokenizer("bert"), max_length=MAX_LENGTH)
     expected = tokenizer.encode(VERSES)
     with ThreadPoolExecutor(4) as pool:
         assert all(result == expected for result in pool.map(tokenizer.encode, [VERSES] * 16))
 
 
-def test_tokenizer_padding_and_truncation_of_the_document_are_ignored(prepared_of):
-    from tokenizers import Tokenizer
-
-    backend = Tokenizer.from_file(str(prepared_of("bert") / "tokenizer.json"))
+def test_tokenizer_padding_and_truncation_of_the_document_are_ignored(read_tokenizer):
+    backend = Tokenizer.from_str(read_tokenizer("bert"))
     backend.enable_padding(length=128)
     backend.enable_truncation(5)
     (encoding,) = TextTokenizer(backend.to_str(), max_length=10).encode(["the the the the the"])

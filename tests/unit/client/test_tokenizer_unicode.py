@@ -1,7 +1,6 @@
-"""Any Unicode text becomes the ids that AutoTokenizer makes of it."""
+"""Any Unicode text gets the ids that AutoTokenizer gives it."""
 
 from functools import cache
-from typing import Any
 
 import pytest
 import transformers
@@ -16,7 +15,7 @@ from checkpoints import MAX_LENGTH, build_checkpoint
 
 KINDS = ("default", "bert-cased", "roberta", "xlm-roberta")
 WORDS = ("love", "naïve", "[SEP]", "<s>", "</s>", "<mask>", "[MASK]", "ﬁre", "e\u0301", "🎸", "夜")
-# Any string of code points that UTF-8 has, and strings of what tokenizers treat apart.
+# Any text, and texts with what tokenizers treat in a special way.
 TEXTS = st.one_of(
     st.text(st.characters(codec="utf-8"), max_size=60),
     st.text(st.characters(codec="utf-8", categories=["L", "M", "Z", "P"]), max_size=300),
@@ -25,12 +24,10 @@ TEXTS = st.one_of(
     ),
 )
 
-Tokenizers = tuple[TextTokenizer, Any]
-
 
 @pytest.fixture(scope="module")
 def tokenizers_of(tmp_path_factory):
-    """Returns the client's tokenizer of a kind, and AutoTokenizer on its source."""
+    """Returns the client's tokenizer for a kind, and AutoTokenizer for its source."""
     folder = tmp_path_factory.mktemp("tokenizers")
     return cache(lambda kind: load(kind, folder=folder / kind))
 
@@ -57,15 +54,6 @@ def build_source(kind, *, folder):
     return str(folder)
 
 
-def check(text, *, own, reference):
-    (encoding,) = own.encode([text])
-    num_tokens = len(reference(text).input_ids)
-    cut = reference(text, truncation=True, max_length=MAX_LENGTH).input_ids
-    assert encoding.input_ids == cut
-    assert (encoding.num_tokens, encoding.truncated) == (num_tokens, num_tokens > MAX_LENGTH)
-    assert own.encode([text, ""])[0] == encoding
-
-
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "num_texts", [150, pytest.param(10_000, marks=[pytest.mark.long, pytest.mark.timeout(1200)])]
@@ -81,10 +69,15 @@ def test_encode_generated_texts_equal_autotokenizer(kind, num_texts, tokenizers_
         suppress_health_check=[HealthCheck.too_slow],
     )
     @given(text=TEXTS)
-    def run(text):
-        check(text, own=own, reference=reference)
+    def check(text):
+        (encoding,) = own.encode([text])
+        num_tokens = len(reference(text).input_ids)
+        cut = reference(text, truncation=True, max_length=MAX_LENGTH).input_ids
+        assert encoding.input_ids == cut
+        assert (encoding.num_tokens, encoding.truncated) == (num_tokens, num_tokens > MAX_LENGTH)
+        assert own.encode([text, ""])[0] == encoding
 
-    run()
+    check()
 
 
 def test_bert_cased_tells_cases_apart(tokenizers_of):

@@ -110,27 +110,6 @@ def test_grouped_attention_filler_changes_no_result():
     assert torch.equal(attention.attend(*qkv, scale=SCALE, window=None), clean)
 
 
-@pytest.mark.parametrize("window", [None, 4])
-def test_grouped_attention_row_is_the_same_alone_or_batched(window):
-    batched, alone = lay_out([9, 21, 22]), lay_out([21])
-    qkv = draw_qkv(batched)
-    together = GroupedAttention(batched, device=CPU).attend(*qkv, scale=SCALE, window=window)
-    row = [torch.zeros(alone.num_computed_tokens, NUM_HEADS, HEAD_DIM) for _ in qkv]
-    for x, whole in zip(row, qkv, strict=True):
-        x[:21] = whole[9:30]
-    lonely = GroupedAttention(alone, device=CPU).attend(*row, scale=SCALE, window=window)
-    torch.testing.assert_close(together[9:30], lonely[:21], atol=1e-6, rtol=0)
-
-
-def test_grouped_attention_bfloat16_stays_bfloat16():
-    batch = lay_out([3, 40])
-    output = GroupedAttention(batch, device=CPU).attend(
-        *draw_qkv(batch, dtype=torch.bfloat16), scale=SCALE, window=None
-    )
-    assert output.dtype == torch.bfloat16
-    assert output.isfinite().all()
-
-
 @every_layout
 def test_varlen_attention_passes_the_kernel_what_it_needs(monkeypatch, row_lens):
     batch = lay_out(row_lens)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from emotion_client.tokenizer import TextTokenizer
 from emotion_engine.checkpoint import Checkpoint, read_checkpoint
-from emotion_engine.classifier import Classifier, choose_dtype
+from emotion_engine.classifier import Classifier
 from emotion_engine.errors import OutOfMemory, SettingsError
 from emotion_engine.packing import token_sizes
 from emotion_engine.settings import EngineSettings
@@ -19,7 +19,6 @@ from checkpoints import (
     KINDS,
     LABELS,
     MAX_LENGTH,
-    MODERNBERT_WINDOW,
     PACKED_KINDS,
     TEXTS,
     build_checkpoint,
@@ -97,24 +96,6 @@ def test_predict_equals_the_reference(kind, encoder, dtype, limit, margin, sourc
     check_against(answer, reference_of_rows(source_of(kind), rows), limit=limit, margin=margin)
 
 
-@pytest.mark.parametrize("kind", ["roberta", "xlm-roberta"])
-def test_predict_padding_token_inside_a_text_equals_the_reference(kind, source_of, prepared_of):
-    texts = ["la <pad> la", "<pad>", "<pad><pad> I never <pad> thought", "la la <pad>", "la"]
-    rows = tokenize(prepared_of(kind), texts)
-    assert [int((row == 1).sum()) for row in rows] == [1, 1, 3, 1, 0]
-    answer = load(prepared_of(kind)).predict(rows).probabilities
-    assert np.abs(answer - reference_probabilities(source_of(kind), texts)).max() <= 1e-5
-
-
-@pytest.mark.parametrize("kind", ["modernbert-cls", "modernbert-mean"])
-def test_predict_row_longer_than_the_window_depends_on_tokens_beyond_it(kind, prepared_of):
-    (row,) = draw_rows([6 * MODERNBERT_WINDOW])
-    other = row.copy()
-    other[-1] += 1
-    row_answer, other_answer = load(prepared_of(kind)).predict([row, other]).probabilities
-    assert np.abs(row_answer - other_answer).max() > 1e-6
-
-
 @pytest.mark.parametrize("kind", ["bert", "electra"])
 def test_predict_multi_label_takes_the_sigmoid(kind, tmp_path):
     problem_type = "multi_label_classification"
@@ -167,16 +148,8 @@ def test_predict_forwards_keep_to_the_budget_and_add_up(kind, prepared_of):
     assert sum(forward.num_rows for forward in forwards) == len(rows)
     assert sum(forward.num_tokens for forward in forwards) == sum(map(len, rows))
     for forward in forwards:
-        assert forward.num_tokens <= forward.num_computed_tokens
-        assert forward.num_tokens <= 300
+        assert forward.num_tokens <= forward.num_computed_tokens <= 300
         assert forward.seconds > 0
-
-
-@pytest.mark.parametrize("kind", ["bert", "electra"])
-def test_predict_one_long_row_among_short_ones_keeps_to_the_budget(kind, prepared_of):
-    rows = draw_rows([2] * 40 + [MAX_LENGTH])
-    forwards = load(prepared_of(kind), max_batch_tokens=256).predict(rows).forwards
-    assert max(forward.num_computed_tokens for forward in forwards) <= 256
 
 
 def test_classifier_budget_below_max_length_is_refused(prepared_of):
@@ -309,42 +282,3 @@ def test_predict_packed_forwards_are_rounded_up_to_a_warmed_size(row_lens):
     for forward in predict_adding(AddingEncoder(), draw_rows(row_lens), budget=300).forwards:
         sizes = [size for size in token_sizes(300) if size >= forward.num_tokens]
         assert forward.num_computed_tokens == sizes[0]
-
-
-# The dtype.
-
-
-@pytest.mark.parametrize(
-    ("capabilities", "expected"),
-    [
-        ({"avx512_bf16": True, "amx_bf16": True}, torch.bfloat16),
-        ({"avx512_bf16": True, "amx_bf16": False}, torch.bfloat16),
-        ({"avx512_bf16": False, "amx_bf16": True}, torch.bfloat16),
-        ({"avx512_bf16": False, "amx_bf16": False}, torch.float32),
-        ({"architecture": "aarch64"}, torch.float32),
-    ],
-)
-def test_choose_dtype_auto_on_a_cpu_depends_on_its_capabilities(
-    monkeypatch, capabilities, expected
-):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert choose_dtype("auto", device=torch.device("cpu")) is expected
-
-
-@pytest.mark.parametrize(("has_bf16", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
-def test_choose_dtype_auto_on_a_gpu_needs_bfloat16_in_hardware(monkeypatch, has_bf16, expected):
-    def is_supported(*, including_emulation):
-        assert including_emulation is False
-        return has_bf16
-
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_supported)
-    assert choose_dtype("auto", device=torch.device("cuda")) is expected
-
-
-@pytest.mark.parametrize("device", ["cpu", "cuda"])
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
-def test_choose_dtype_given_one_is_taken(monkeypatch, dtype, device):
-    monkeypatch.delattr(torch.cpu, "get_capabilities")
-    monkeypatch.delattr(torch.cuda, "is_bf16_supported")
-    wanted = str(dtype).removeprefix("torch.")
-    assert choose_dtype(wanted, device=torch.device(device)) is dtype

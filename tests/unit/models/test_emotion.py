@@ -104,12 +104,6 @@ def test_config_inputs_are_ragged():
     assert CONFIG.max_batch_size == 64
 
 
-def test_config_label_file_is_in_the_checkpoint(repository):
-    (output,) = [output for output in CONFIG.output if output.label_filename]
-    labels = repository / "emotion" / output.label_filename
-    assert labels.read_text().splitlines() == list(LABELS)
-
-
 def test_initialize_unknown_parameter_stops_the_start(module, repository):
     args = fake_triton.build_args(repository / "emotion", parameters={"max_tokens": "5"})
     with pytest.raises(SettingsError, match="unknown parameter 'max_tokens'"):
@@ -128,10 +122,6 @@ def test_execute_requests_of_different_lengths_are_answered_in_order(model):
         check_good(model, request, response)
 
 
-def test_execute_no_requests_gives_no_responses(model):
-    assert model.execute([]) == []
-
-
 def test_execute_bad_requests_get_their_sentences_and_do_not_affect_the_others(model):
     too_long = build_request(MAX_LENGTH + 1)
     good = [build_request(5), build_request(9, 2, seed=1), build_request(30, seed=2)]
@@ -148,12 +138,6 @@ def test_execute_bad_requests_get_their_sentences_and_do_not_affect_the_others(m
     )
     for request, i in zip(good, (1, 3, 4), strict=True):
         check_good(model, request, responses[i])
-
-
-def test_execute_only_bad_requests_computes_nothing(model):
-    responses = model.execute([build_bad_request()] * 2)
-    assert [error_of(response)[0] for response in responses] == [TritonError.INVALID_ARG] * 2
-    assert observed("emotion_batch_rows") == []
 
 
 @pytest.mark.parametrize("asked", ["0" * 64, 7])

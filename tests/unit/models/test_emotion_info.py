@@ -58,9 +58,3 @@ def test_initialize_missing_checkpoint_stops_the_start(module, repository):
 
 def test_config_has_no_inputs_and_no_batches():
     assert (list(CONFIG.input), CONFIG.max_batch_size) == ([], 0)
-
-
-def test_config_has_the_checkpoint_of_emotion_as_its_one_parameter():
-    assert {name: value.string_value for name, value in CONFIG.parameters.items()} == {
-        "checkpoint": "../emotion/1/checkpoint"
-    }

@@ -85,10 +85,10 @@ def describe_data(splits: Splits, *, num_joined: int) -> Iterator[str]:
 
 def describe_shared(splits: Splits) -> Iterator[str]:
     """Yields how many texts one split lost because another has them, and where the first is."""
-    for (loser, keeper), num_texts in splits.num_dropped.items():
-        if num_texts:
-            place = "first: " * (num_texts > 1) + splits.first_dropped[loser, keeper]
-            yield f"{count(num_texts, f'{loser} text')} also in {keeper} ({place})"
+    for (loser, keeper), dropped in splits.dropped.items():
+        if dropped:
+            place = "first: " * (len(dropped) > 1) + dropped[0].where
+            yield f"{count(len(dropped), f'{loser} text')} also in {keeper} ({place})"
 
 
 def describe_member(member: Member) -> str:
@@ -132,7 +132,7 @@ def build_document(
         "data": list(files),
         "labels": splits.labels,
         "rows": splits.num_rows(),
-        "dropped": {f"{x}_in_{y}": number for (x, y), number in splits.num_dropped.items()},
+        "dropped": {f"{x}_in_{y}": len(texts) for (x, y), texts in splits.dropped.items()},
         "conflicts": splits.num_conflicts,
         "joined_verses": num_joined,
         "versions": {x.__name__: x.__version__ for x in (torch, transformers, peft)},

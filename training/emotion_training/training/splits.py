@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from emotion_training.data import Example, check_labels, count_conflicts, fold_text, show_label
@@ -20,8 +20,7 @@ class Splits:
         validation: for early stopping and for fitting the temperature.
         test: for measuring; may be empty.
         labels: the distinct labels of the training data as given, sorted.
-        num_dropped: dropped texts, by the split that lost them and the one that also has them.
-        first_dropped: file and line of the first of them, likewise; empty if there is none.
+        dropped: examples by the split that lost them and the one that has the same texts.
         num_conflicts: texts that occur with different labels in the data as given.
     """
 
@@ -29,8 +28,7 @@ class Splits:
     validation: list[Example]
     test: list[Example]
     labels: tuple[str, ...]
-    num_dropped: dict[tuple[str, str], int]
-    first_dropped: dict[tuple[str, str], str]
+    dropped: dict[tuple[str, str], list[Example]]
     num_conflicts: int
 
     def num_rows(self) -> dict[str, dict[str, int]]:
@@ -69,17 +67,12 @@ def split_examples(
     held, held_of_test = drop_shared(validation, others=test)
     if validation and not held:
         raise DataError(
-            f"{describe_place(validation)}all {held_of_test} validation texts are also in --test;"
-            " give other texts"
+            f"{describe_place(validation)}all {len(validation)} validation texts are also in"
+            " --test; give other texts"
         )
     check_left(untested, given=train, others="--test")
     learned, of_validation = drop_shared(untested, others=held)
     check_left(learned, given=train, others="--test or --validation" if test else "--validation")
-    first_dropped = {
-        ("training", "test"): find_first_dropped(train, kept=untested),
-        ("validation", "test"): find_first_dropped(validation, kept=held),
-        ("training", "validation"): find_first_dropped(untested, kept=learned),
-    }
     if not validation:
         learned, held = hold_out(learned, share=share, seed=seed)
     return Splits(
@@ -87,12 +80,11 @@ def split_examples(
         validation=held,
         test=list(test),
         labels=labels,
-        num_dropped={
+        dropped={
             ("training", "test"): of_test,
             ("validation", "test"): held_of_test,
             ("training", "validation"): of_validation,
         },
-        first_dropped=first_dropped,
         num_conflicts=count_conflicts([*train, *validation, *test]),
     )
 
@@ -150,25 +142,23 @@ def hold_out(
             )
         num_held = min(max(1, round(share * len(texts))), len(texts) - 1)
         held.update(rng.sample(texts, num_held))
-    is_held = [fold_text(example.text) in held for example in examples]
-    return (
-        [example for example, out in zip(examples, is_held, strict=True) if not out],
-        [example for example, out in zip(examples, is_held, strict=True) if out],
-    )
+    return partition(examples, texts=held)
 
 
 def drop_shared(
     train: Sequence[Example], *, others: Iterable[Example]
-) -> tuple[list[Example], int]:
-    """Returns `train` without the texts of `others`, and how many rows that dropped."""
-    texts = {fold_text(example.text) for example in others}
-    kept = [example for example in train if fold_text(example.text) not in texts]
-    return kept, len(train) - len(kept)
+) -> tuple[list[Example], list[Example]]:
+    """Returns the examples of `train` whose texts `others` lack, and those that are dropped."""
+    return partition(train, texts={fold_text(example.text) for example in others})
 
 
-def find_first_dropped(given: Sequence[Example], *, kept: Sequence[Example]) -> str:
-    """Returns the place of the first of `given` that is not among `kept`, in the same order."""
-    return next((x.where for x, y in zip(given, [*kept, None], strict=False) if x is not y), "")
+def partition(
+    examples: Sequence[Example], *, texts: Set[str]
+) -> tuple[list[Example], list[Example]]:
+    """Returns the examples whose folded texts are not among `texts`, and the others."""
+    rest = [example for example in examples if fold_text(example.text) not in texts]
+    found = [example for example in examples if fold_text(example.text) in texts]
+    return rest, found
 
 
 def describe_place(examples: Sequence[Example]) -> str:

@@ -155,11 +155,6 @@ class Training:
         return self._trainer.model
 
     @property
-    def labels(self) -> list[str]:
-        """The label names in the order of the logits."""
-        return list(self._labels)
-
-    @property
     def history(self) -> list[dict[str, float]]:
         """The logs of each epoch."""
         return list(self._trainer.state.log_history)
@@ -235,7 +230,7 @@ class Training:
         if not logits.isfinite().all():
             raise DataError("the training diverged: a logit is not finite; lower --learning-rate")
         probabilities = logits.softmax(dim=1).numpy()
-        return score(probabilities, truth=prediction.label_ids, labels=self.labels)
+        return score(probabilities, truth=prediction.label_ids, labels=list(self._labels))
 
 
 class WeightedLoss:

@@ -10,9 +10,11 @@ import sys
 import pytest
 from emotion_client import InvalidInput, Overloaded, Unavailable
 from emotion_client.cli import classify as module
+from emotion_client.cli.answers import build_answer
 from emotion_client.cli.classify import Tally
 from emotion_client.cli.main import main
-from fake_client import READ_AHEAD, REVISION, predict
+from emotion_client.cli.texts import Text
+from fake_client import READ_AHEAD, predict
 
 URL = "127.0.0.1:8001"
 
@@ -80,19 +82,8 @@ def test_classify_lines_are_rows(source, service, type_in, file, capsys):
 def test_classify_json_is_an_object_a_line(service, file, capsys):
     file.write_text("la\nso\n")
     assert main(["classify", "--json", "--file", str(file)]) == 0
-    first, second = read_json(capsys)
-    assert first == {
-        "position": 0,
-        "file": str(file),
-        "line": 1,
-        "label": "joy",
-        "confidence": 0.75,
-        "scores": {"joy": 0.75, "sadness": 0.25},
-        "num_tokens": 8,
-        "truncated": False,
-        "revision": REVISION,
-    }
-    assert (second["position"], second["line"]) == (1, 2)
+    texts = [Text(0, "la", str(file), 1), Text(1, "so", str(file), 2)]
+    assert read_json(capsys) == [build_answer(each, predict(), has_text=False) for each in texts]
 
 
 def test_classify_json_has_the_text_if_wanted(service, capsys):

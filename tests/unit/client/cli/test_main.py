@@ -3,11 +3,8 @@
 import importlib
 import os
 import signal
-import subprocess
-import sys
 import tomllib
 
-import emotion_client
 import pytest
 from emotion_client.cli.main import COMMANDS, main
 from emotion_client.cli.options import parse_args
@@ -44,16 +41,3 @@ def test_main_header_is_sent_and_never_shown(service, capsys):
     assert main(["info", "--header=authorization=hush-hush"]) == 0
     assert service.clients[0].headers == {"authorization": "hush-hush"}
     assert "hush" not in "".join(capsys.readouterr())
-
-
-def test_importing_the_client_imports_no_command_and_the_command_nothing_heavy():
-    code = """
-import sys
-import emotion_client
-assert not {"emotion_client.cli", "emotion_command"} & set(sys.modules)
-import emotion_client.cli.main
-print({"matplotlib", "tqdm", "torch", "transformers"} & set(sys.modules) or "light")
-"""
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout == "light\n"
-    assert "cli" not in emotion_client.__all__

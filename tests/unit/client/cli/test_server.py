@@ -24,12 +24,6 @@ def test_info_json_is_one_object(service, capsys):
     assert record["labels"] == ["joy", "sadness"]
 
 
-def test_info_without_a_service_is_one_sentence(service, capsys):
-    service.failure = REFUSED
-    assert main(["info"]) == 1
-    assert capsys.readouterr() == ("", f"lyric-emotion: {REFUSED}\n")
-
-
 def test_ready_server_answers_one_client(service, capsys):
     assert main(["ready", "--url=h:1"]) == 0
     assert capsys.readouterr() == ("h:1 answers\n", "")

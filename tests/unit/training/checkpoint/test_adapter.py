@@ -1,10 +1,6 @@
 """Merging an adapter, and adapters that are refused without a call to the hub."""
 
-import shutil
-from pathlib import Path
-
 import pytest
-from emotion_command.checkout import ADAPTER
 from emotion_training.checkpoint.base_model import default_base
 from emotion_training.checkpoint.prepare import prepare
 from emotion_training.checkpoint.source_model import load_source
@@ -15,9 +11,9 @@ from checkpoints import edit_json
 CONFIG = "adapter_config.json"
 
 
-@pytest.fixture
-def adapter(tmp_path, monkeypatch):
-    """A copy of the shipped adapter that a test may spoil; the hub must not be called for it."""
+@pytest.fixture(autouse=True)
+def no_hub(monkeypatch):
+    """The hub must not be called for a local adapter."""
 
     def call(*args, **options):
         raise AssertionError("the hub was called")
@@ -25,7 +21,6 @@ def adapter(tmp_path, monkeypatch):
     for name in ("file_exists", "hf_hub_download"):
         monkeypatch.setattr(f"peft.utils.save_and_load.{name}", call)
     monkeypatch.setattr("peft.config.hf_hub_download", call)
-    return Path(shutil.copytree(ADAPTER, tmp_path / "adapter"))
 
 
 def test_load_source_adapter_of_the_shipped_kind_is_loaded(adapter):

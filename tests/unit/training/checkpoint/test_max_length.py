@@ -68,6 +68,10 @@ def test_choose_max_length_malformed_is_refused_unless_another_is_wanted(stated,
         choose(tmp_path, stated=stated, num_positions=512)
     assert choose(tmp_path, stated=stated, num_positions=512, wanted=16) == 16
     assert choose(tmp_path, stated=3, num_positions=512) == 3
+    (tmp_path / "labels.txt").touch()
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"model_max_length": stated}))
+    with pytest.raises(PrepareError, match=message):
+        choose(tmp_path, stated=64, num_positions=512)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from emotion_training.checkpoint import prepare as prepare_module
 from emotion_training.checkpoint.prepare import prepare
 from emotion_training.errors import PrepareError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertModel
 
 from checkpoints import (
@@ -26,6 +26,7 @@ from checkpoints import (
     TEXTS,
     build_checkpoint,
     edit_json,
+    edit_weights,
     reference_probabilities,
 )
 from scripts.prepare_model import main
@@ -75,8 +76,12 @@ def drop(*names):
     return lambda source: [(source / name).unlink() for name in names]
 
 
-def edit_config(**changes):
-    return lambda source: edit_json(source / "config.json", **changes)
+def edit_config(name="config.json", **changes):
+    return lambda source: edit_json(source / name, **changes)
+
+
+def overwrite(name, content):
+    return lambda source: (source / name).write_text(content)
 
 
 def pickle_weights(source):
@@ -95,15 +100,17 @@ def drop_head(source):
     edit_config(id2label=config["id2label"], label2id=config["label2id"])(source)
 
 
-def add_token_without_embedding(source):
+def add_token(source):
     tokenizer = AutoTokenizer.from_pretrained(source)
     tokenizer.add_tokens(["lalala"])
     tokenizer.save_pretrained(source)
 
 
 NO_TOKENIZER = drop("tokenizer.json", "tokenizer_config.json")
+BROKEN_TOKENIZER = overwrite("tokenizer.json", '{"a": 1}')
+BROKEN_CONFIG = overwrite("config.json", "{")
+LEFT = edit_config("tokenizer_config.json", truncation_side="left")
 NO_LABELS = edit_config(id2label=..., label2id=...)
-WORDS_AS_IDS = edit_config(id2label={label: label for label in LABELS})
 FIVE_LABELS = edit_config(id2label=dict(enumerate(LABELS[:5])), label2id=...)
 ONE_LABEL = edit_config(id2label={"0": "score"}, label2id={"score": 0})
 REGRESSION = edit_config(problem_type="regression")
@@ -113,34 +120,18 @@ REGRESSION = edit_config(problem_type="regression")
     ("spoil", "message"),
     [
         pytest.param(pickle_weights, "cannot load .*safetensors", id="pickled-weights-alone"),
-        pytest.param(drop("model.safetensors"), "cannot load .*safetensors", id="no-weights"),
         pytest.param(cut_weights, "cannot load", id="weights-cut-in-half"),
         pytest.param(drop("config.json"), r"config\.json", id="no-config"),
-        pytest.param(
-            lambda source: (source / "config.json").write_text("{"),
-            r"cannot load .*config\.json",
-            id="broken-config",
-        ),
+        pytest.param(BROKEN_CONFIG, r"cannot load .*config\.json", id="broken-config"),
         pytest.param(NO_LABELS, "cannot be served: .*no id2label", id="no-label-names"),
-        pytest.param(WORDS_AS_IDS, "id2label", id="label-names-by-words"),
         pytest.param(FIVE_LABELS, "shapes of its weights do not match", id="five-of-six-labels"),
         pytest.param(ONE_LABEL, "the one label 'score': it is a regression", id="one-label"),
         pytest.param(REGRESSION, "problem_type is 'regression'", id="regression"),
         pytest.param(drop_head, "lacks the weights classifier.*fine-tune it", id="no-head"),
-        pytest.param(
-            lambda source: edit_json(source / "tokenizer_config.json", truncation_side="left"),
-            "truncation_side is 'left'; only right is served",
-            id="left-truncation",
-        ),
+        pytest.param(LEFT, "truncation_side is 'left'; only right is s", id="left-truncation"),
         pytest.param(NO_TOKENIZER, "token", id="no-tokenizer"),
-        pytest.param(
-            lambda source: (source / "tokenizer.json").write_text('{"a": 1}'),
-            "cannot load",
-            id="broken-tokenizer",
-        ),
-        pytest.param(
-            add_token_without_embedding, "token ids, the model .* embeddings", id="one-token-more"
-        ),
+        pytest.param(BROKEN_TOKENIZER, "cannot load", id="broken-tokenizer"),
+        pytest.param(add_token, "token ids, the model .* embeddings", id="one-token-more"),
     ],
 )
 def test_prepare_bad_source_is_refused_and_nothing_is_left(source, target, spoil, message):
@@ -188,65 +179,51 @@ def test_prepare_every_kind_reads_and_classifies_as_its_source(kind, source_of, 
     assert np.abs(reference_probabilities(folder, TEXTS) - expected).max() <= 1e-6
 
 
-@pytest.mark.parametrize("max_length", [3, 64])
-@pytest.mark.parametrize("kind", ["bert", "roberta"])
+@pytest.mark.parametrize(("kind", "max_length"), [("bert", 3), ("roberta", 64)])
 def test_prepare_max_length_is_written_and_kept_to(kind, max_length, source_of, target):
     prepare(str(source_of(kind)), target=target, max_length=max_length)
     check_same_predictions(target, source_of(kind), max_length=max_length)
 
 
-def test_prepare_vocab_alone_gets_a_tokenizer_json(tmp_path, target):
-    source = build_checkpoint(tmp_path / "source", kind="bert", vocab_only=True)
-    assert not (source / "tokenizer.json").exists()
+@pytest.mark.parametrize(
+    "options", [{"vocab_only": True}, {"problem_type": "multi_label_classification"}], ids=repr
+)
+def test_prepare_older_or_multi_label_source_answers_as_before(options, tmp_path, target):
+    source = build_checkpoint(tmp_path / "source", kind="bert", **options)
+    assert (source / "tokenizer.json").exists() != options.get("vocab_only", False)
     prepare(str(source), target=target)
-    check_same_predictions(target, source)
-
-
-def test_prepare_multi_label_keeps_its_problem_type(tmp_path, target):
-    problem_type = "multi_label_classification"
-    source = build_checkpoint(tmp_path / "source", kind="bert", problem_type=problem_type)
-    prepare(str(source), target=target)
+    problem_type = options.get("problem_type", "single_label_classification")
     assert read_checkpoint(target).problem_type == problem_type
     check_same_predictions(target, source)
 
 
-def test_prepare_padding_and_truncation_of_the_source_are_removed(source, target):
+def pad_and_truncate(source):
     backend = AutoTokenizer.from_pretrained(source).backend_tokenizer
     backend.enable_padding(length=128)
     backend.enable_truncation(8)
     backend.save(str(source / "tokenizer.json"))
-    prepare(str(source), target=target)
-    written = json.loads((target / "tokenizer.json").read_text())
-    assert (written["padding"], written["truncation"]) == (None, None)
 
 
-def test_prepare_bfloat16_source_is_read(source, target):
-    weights = load_file(source / "model.safetensors")
-    halves = {name: x.to(torch.bfloat16) for name, x in weights.items()}
-    save_file(halves, source / "model.safetensors", metadata={"format": "pt"})
+def halve_weights(source):
+    edit_weights(source, lambda _, x: x.to(torch.bfloat16))
     edit_json(source / "config.json", dtype="bfloat16")
-    prepare(str(source), target=target)
-    check_same_predictions(target, source)
 
 
-def test_prepare_sharded_source_becomes_one_file(source, target):
+def shard_weights(source):
     model = AutoModelForSequenceClassification.from_pretrained(source)
     (source / "model.safetensors").unlink()
     model.save_pretrained(source, max_shard_size="100KB")
     assert (source / "model.safetensors.index.json").exists()
+
+
+@pytest.mark.parametrize("change", [pad_and_truncate, halve_weights, shard_weights])
+def test_prepare_source_in_another_form_is_written_as_usual(change, source, target):
+    change(source)
     prepare(str(source), target=target)
     assert sorted(path.name for path in target.iterdir()) == FILES
-
-
-def test_prepare_label_names_that_are_the_defaults_of_transformers_are_written(source, target):
-    names = {0: "LABEL_0", 1: "LABEL_1"}
-    model = AutoModelForSequenceClassification.from_pretrained(
-        source, id2label=names, label2id={}, ignore_mismatched_sizes=True
-    )
-    model.save_pretrained(source)
-    edit_json(source / "config.json", id2label=names)
-    prepare(str(source), target=target)
-    assert read_checkpoint(target).labels == ("LABEL_0", "LABEL_1")
+    written = json.loads((target / "tokenizer.json").read_text())
+    assert (written["padding"], written["truncation"]) == (None, None)
+    check_same_predictions(target, source)
 
 
 def test_prepare_its_own_output_gives_the_same_revision(prepared_of, target):
@@ -276,38 +253,25 @@ def test_prepare_older_checkpoint_is_replaced_as_a_whole(source, target):
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_prepare_target_with_something_else_is_refused_and_kept(source, target):
-    target.mkdir(parents=True)
-    (target / "thesis.txt").write_text("my own")
-    with pytest.raises(PrepareError, match=r"holds 'thesis\.txt' and would be replaced"):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("repository/checkpoint/thesis.txt", r"holds 'thesis\.txt' and would be replaced"),
+        ("repository/checkpoint", "is a file; name a folder"),
+    ],
+)
+def test_prepare_target_with_something_else_is_refused_and_kept(
+    source, target, tmp_path, name, message
+):
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    path.write_text("my own")
+    with pytest.raises(PrepareError, match=message):
         prepare(str(source), target=target)
-    assert (target / "thesis.txt").read_text() == "my own"
-
-
-def test_prepare_target_that_is_a_file_is_refused_and_kept(source, target):
-    target.parent.mkdir(parents=True)
-    target.write_text("my own")
-    with pytest.raises(PrepareError, match="is a file; name a folder"):
-        prepare(str(source), target=target)
-    assert target.read_text() == "my own"
+    assert path.read_text() == "my own"
 
 
 # Interruptions.
-
-
-def interrupt(*_, **__):
-    raise KeyboardInterrupt
-
-
-@pytest.mark.parametrize("step", ["write_checkpoint", "compare_tokenizers", "compare_predictions"])
-def test_prepare_interrupted_leaves_the_old_checkpoint_and_no_scratch(
-    source, target, older, step, monkeypatch
-):
-    monkeypatch.setattr(prepare_module, step, interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        prepare(str(source), target=target)
-    assert read_all(target) == older
-    assert list(target.parent.iterdir()) == [target]
 
 
 @pytest.mark.parametrize("num_renames", [1, 2])
@@ -339,9 +303,8 @@ def test_swap_interrupted_at_a_rename_leaves_a_whole_checkpoint(
 
 
 def shift_a_label(folder):
-    weights = load_file(folder / "model.safetensors")
-    weights["classifier.bias"] = weights["classifier.bias"] + torch.eye(len(LABELS))[0]
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    shift = torch.eye(len(LABELS))[0]
+    edit_weights(folder, lambda name, x: x + shift if name == "classifier.bias" else x)
 
 
 def keep_capitals(folder):

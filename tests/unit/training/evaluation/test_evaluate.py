@@ -15,13 +15,13 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 from emotion_client import InvalidInput, Unavailable
-from emotion_command.checkout import ADAPTER, ROOT
+from emotion_command.checkout import ROOT
 from emotion_training.evaluation import evaluate as module
 from emotion_training.evaluation.evaluated_model import ModelFacts
 from emotion_training.evaluation.result import write
 from fake_behaviours import Hang, Honest
 
-from checkpoints import LABELS, TEXTS, edit_json, reference_probabilities
+from checkpoints import LABELS, TEXTS, reference_probabilities
 from scripts.evaluate import main, parse_args
 
 FILES = {"metrics.json", "predictions.jsonl", "confusion.png", "reliability.png"}
@@ -36,7 +36,6 @@ KEYS = [
 VERSES = [text.strip() for text in TEXTS if text.strip()]
 JOY = [("la", "joy")]
 BOTH = [("la", "anger"), ("so", "joy")]
-SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 
 class Model:
@@ -176,7 +175,6 @@ def test_main_label_that_does_not_occur_is_named(run, output, capsys):
         ("0", 0, ""),
         ("0.3333", 0, ""),
         ("0.34", 1, "evaluate: macro F1 0.3333 is below 0.3400\n"),
-        ("1", 1, "evaluate: macro F1 0.3333 is below 1.0000\n"),
         ("0.33334", 1, "evaluate: macro F1 0.33333 is below 0.33334\n"),
     ],
 )
@@ -228,7 +226,6 @@ def test_main_shows_progress_in_texts(run, monkeypatch):
 @pytest.mark.parametrize(
     ("rows", "options", "sentence"),
     [
-        pytest.param([], [], "data.jsonl: has 0 rows", id="empty"),
         pytest.param(JOY, ["--label-column=x"], "line 1: has no column 'x'", id="no-column"),
         pytest.param(
             [*JOY, ("so", "hope")], [], "line 2: has the label 'hope'", id="unknown-label"
@@ -244,27 +241,9 @@ def test_main_bad_data_is_refused(rows, options, sentence, run, check_error):
     check_error(sentence)
 
 
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        pytest.param({"id2label": ..., "label2id": ...}, "no id2label", id="no-label-names"),
-        pytest.param({"problem_type": "regression"}, "regression", id="regression"),
-        pytest.param(
-            {"problem_type": "multi_label_classification"}, "one label per text", id="multi-label"
-        ),
-    ],
-)
-def test_main_checkpoint_that_gives_no_label_is_refused(
-    changes, sentence, source, run, check_error
-):
-    edit_json(source / "config.json", **changes)
-    assert run(JOY, "--checkpoint", source) == 2
-    check_error(sentence)
-
-
-def test_main_label_that_the_checkpoint_lacks_is_refused(run, check_error):
-    assert run([*JOY, ("so", "boredom")], "--checkpoint", ADAPTER) == 2
-    check_error("data.jsonl: line 2: has the label 'boredom'")
+def test_main_checkpoint_that_is_not_there_is_refused(run, check_error):
+    assert run(JOY, "--checkpoint", "./missing") == 2
+    check_error("there is no folder ./missing")
 
 
 def test_main_model_that_answers_nan_is_refused(model, run, check_error):
@@ -286,7 +265,6 @@ def test_main_missing_package_says_what_to_install(run, monkeypatch, check_error
         ("data.jsonl/below", "data.jsonl is a file; name a folder"),
         ("dangling", "dangling is a broken link; name a folder"),
         ("looping", "looping is a broken link; name a folder"),
-        ("looping/below", "looping is a broken link; name a folder"),
         ("full", "metrics.json is a folder; name another folder"),
     ],
 )
@@ -312,8 +290,9 @@ def test_main_output_that_would_replace_the_data_is_refused_before_all(
 
 
 @pytest.mark.parametrize(
-    "option",
+    "options",
     [
+        "--url=host:1 --checkpoint=folder",
         "--batch-size=0",
         "--batch-size=1025",
         "--min-macro-f1=1.1",
@@ -323,17 +302,11 @@ def test_main_output_that_would_replace_the_data_is_refused_before_all(
         "--timeout=86401",
     ],
 )
-def test_parse_args_wrong_value_exits_with_2(option, capsys):
+def test_parse_args_wrong_usage_exits_with_2(options, capsys):
     with pytest.raises(SystemExit) as exit_info:
-        parse_args(["data.csv", option])
+        parse_args(["data.csv", *options.split()])
     assert exit_info.value.code == 2
-    assert option.partition("=")[0] in capsys.readouterr().err.splitlines()[-1]
-
-
-def test_parse_args_checkpoint_and_url_exclude_each_other(capsys):
-    with pytest.raises(SystemExit):
-        parse_args(["data.csv", "--checkpoint=folder", "--url=host:1"])
-    assert "not allowed with argument" in capsys.readouterr().err
+    assert options.partition("=")[0] in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_help_has_defaults_exit_codes_and_what_is_replaced(capsys):
@@ -363,23 +336,16 @@ def test_main_no_server_is_one_sentence(run, check_error):
     check_error("127.0.0.1:1: ")
 
 
-@pytest.mark.parametrize("step", ["build_files", "write"])
 @pytest.mark.usefixtures("model")
-def test_main_full_disk_still_shows_the_metrics(step, run, monkeypatch, capsys):
+def test_main_full_disk_still_shows_the_metrics(run, monkeypatch, capsys):
     def fail(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, step, fail)
+    monkeypatch.setattr(module, "build_files", fail)
     assert run(JOY) == 2
     printed, errors = capsys.readouterr()
     assert "expected calibration error" in printed
     assert errors == "evaluate: No space left on device\n"
-
-
-def test_main_interrupted_writes_nothing(model, run, check_error):
-    model.failure = KeyboardInterrupt()
-    assert run(JOY) == 0
-    check_error("evaluate: stopped; nothing was written\n")
 
 
 @pytest.mark.usefixtures("model")
@@ -393,11 +359,10 @@ def test_main_interruption_that_python_discarded_stops_it(run, monkeypatch, chec
     check_error("evaluate: stopped; nothing was written\n")
 
 
-@pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.usefixtures("model")
-def test_main_interrupted_while_drawing_writes_nothing(number, run, output, monkeypatch, capsys):
+def test_main_interrupted_while_drawing_writes_nothing(run, output, monkeypatch, capsys):
     def interrupt(evaluation):
-        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(module, "build_files", interrupt)
     assert run(JOY) == 0
@@ -405,11 +370,10 @@ def test_main_interrupted_while_drawing_writes_nothing(number, run, output, monk
     assert not output.parent.exists()
 
 
-@pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.usefixtures("model")
-def test_main_interrupted_while_writing_finishes_it(number, run, output, monkeypatch):
+def test_main_interrupted_while_writing_finishes_it(run, output, monkeypatch):
     def interrupt_and_write(*arguments, **options):
-        os.kill(os.getpid(), number)
+        os.kill(os.getpid(), signal.SIGTERM)
         write(*arguments, **options)
 
     monkeypatch.setattr(module, "write", interrupt_and_write)

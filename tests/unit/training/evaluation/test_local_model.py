@@ -1,10 +1,5 @@
 """A checkpoint in this process answers as plain transformers does."""
 
-import json
-import re
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pytest
 from emotion_command.checkout import ADAPTER
@@ -16,12 +11,6 @@ from emotion_training.evaluation.local_model import load
 from transformers import AutoTokenizer
 
 from checkpoints import KINDS, LABELS, MAX_LENGTH, TEXTS, edit_json, reference_probabilities
-
-
-@pytest.fixture
-def adapter(tmp_path):
-    """A copy of the shipped adapter that a test may spoil."""
-    return Path(shutil.copytree(ADAPTER, tmp_path / "adapter"))
 
 
 def predict(model, *, batch_size=64, advance=lambda num_done: None):
@@ -106,11 +95,6 @@ def test_load_tokenizer_of_another_model_is_refused(source):
         load(str(source))
 
 
-def test_load_unknown_folder_is_refused():
-    with pytest.raises(PrepareError, match=r"there is no folder \./missing"):
-        load("./missing")
-
-
 # The same number of tokens as the served checkpoint.
 
 
@@ -122,29 +106,18 @@ def test_load_and_prepare_read_the_same_number_of_tokens_with_an_adapter(adapter
 
 
 @pytest.mark.parametrize(
-    ("stated", "is_ours", "max_length"),
+    ("stated", "max_length"),
     [
-        pytest.param(16, True, 16, id="ours"),
-        pytest.param(16, False, 16, id="foreign-short"),
-        pytest.param(512, False, 128, id="foreign-long"),
-        pytest.param(..., False, 128, id="foreign-not-stated"),
-        pytest.param(None, False, 128, id="foreign-null"),
+        pytest.param(16, 16, id="short"),
+        pytest.param(512, 128, id="long"),
+        pytest.param(..., 128, id="not-stated"),
+        pytest.param(None, 128, id="null"),
     ],
 )
 def test_load_and_prepare_read_the_same_number_of_tokens_with_a_classifier(
-    stated, is_ours, max_length, source, tmp_path
+    stated, max_length, source, tmp_path
 ):
     edit_json(source / "tokenizer_config.json", model_max_length=stated)
-    if is_ours:
-        (source / "labels.txt").write_text("".join(f"{label}\n" for label in LABELS))
     prepare(str(source), target=tmp_path / "checkpoint")
     assert read_checkpoint(tmp_path / "checkpoint").max_length == max_length
     assert load(str(source)).facts.max_length == max_length
-
-
-@pytest.mark.parametrize("stated", [None, "16"], ids=repr)
-def test_load_malformed_length_is_one_sentence(stated, adapter):
-    edit_json(adapter / "tokenizer_config.json", model_max_length=stated)
-    sentence = f"model_max_length in tokenizer_config.json is {json.dumps(stated)}; it must be an"
-    with pytest.raises(PrepareError, match=re.escape(sentence)):
-        load(str(adapter))

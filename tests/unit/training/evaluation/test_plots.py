@@ -57,18 +57,12 @@ def test_drawing_twice_gives_the_same_bytes_without_date_and_software(name, tmp_
     assert set(read_chunks(first)) == {b"IHDR", b"pHYs", b"IDAT", b"IEND"}
 
 
-@pytest.mark.parametrize("num_labels", [2, 12, 30])
-def test_draw_confusion_grows_with_the_labels(num_labels, tmp_path):
+@pytest.mark.parametrize("num_labels", [2, 12, 13, 41, 400])
+def test_draw_confusion_grows_with_the_labels_up_to_40(num_labels, tmp_path):
     draw_confusion(make_scores(num_labels), path=tmp_path / "it.png")
     width, height = read_size(tmp_path / "it.png")
-    assert min(width, height) > num_labels * 60  # pixels of a cell, room for "100\n50%"
-    assert max(width, height) < 3000
-
-
-@pytest.mark.parametrize("num_labels", [41, 960])
-def test_draw_confusion_of_very_many_labels_is_bounded(num_labels, tmp_path):
-    draw_confusion(make_scores(num_labels), path=tmp_path / "it.png")
-    assert max(read_size(tmp_path / "it.png")) < 3300
+    assert min(width, height) > min(num_labels, 40) * 60  # pixels of a cell: room for "100\n50%"
+    assert max(width, height) < 3300
     assert (tmp_path / "it.png").stat().st_size < 3_000_000
 
 

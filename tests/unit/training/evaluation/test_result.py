@@ -35,13 +35,8 @@ def found():
     )
 
 
-def refuse(constant):
-    raise AssertionError(f"{constant} is not JSON")
-
-
 def test_build_document_has_everything_and_is_json(found):
-    text = json.dumps(build_document(found))
-    document = json.loads(text, parse_constant=refuse)
+    document = json.loads(json.dumps(build_document(found), allow_nan=False))
     assert document["metrics"] == {"eval_loss": 0.5}
     assert document["accuracy"] == 0.5
     assert document["calibration_error"] == pytest.approx((0.3 + 0.6) / 2)

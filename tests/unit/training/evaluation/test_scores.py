@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from emotion_training.evaluation.scores import MIN_PROBABILITY, NUM_BINS, score
+from emotion_training.evaluation.scores import MIN_PROBABILITY, score
 
 COLOURS = ("red", "green", "blue")
 
@@ -63,18 +63,6 @@ def test_score_calibration_error_by_hand():
     assert tenth.confidence == pytest.approx(1.88 / 3)
     assert tenth.accuracy == pytest.approx(2 / 3)
     assert (scores.bins[0].confidence, scores.bins[0].accuracy) == (None, None)
-
-
-def test_score_calibration_error_is_that_of_a_plain_loop():
-    rng = np.random.default_rng(0)
-    probabilities, truth = rng.dirichlet(np.ones(3), 400), rng.integers(3, size=400)
-    confidence, is_right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
-    error = 0.0
-    for i in range(NUM_BINS):
-        inside = (confidence > i / NUM_BINS) & (confidence <= (i + 1) / NUM_BINS)
-        if inside.any():
-            error += inside.mean() * abs(is_right[inside].mean() - confidence[inside].mean())
-    assert score_of(probabilities, *truth).calibration_error == pytest.approx(error)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Temperature scaling."""
 
+from types import SimpleNamespace
+
 import numpy as np
-import peft
 import pytest
 import torch
 from emotion_training.training.calibration import (
@@ -10,10 +11,9 @@ from emotion_training.training.calibration import (
     fold_temperature,
 )
 from emotion_training.training.network import add_lora
-from scipy.special import softmax
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from checkpoints import KINDS, TEXTS
+from checkpoints import KINDS, compute_logits
 
 TEMPERATURE = 1.7
 
@@ -26,31 +26,11 @@ def draw(num_texts, *, temperature):
     return logits, (logits / temperature + noise).argmax(axis=1)
 
 
-def compute_logits(model, *, folder):
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    inputs = tokenizer(
-        list(TEXTS), padding=True, truncation=True, max_length=64, return_tensors="pt"
-    )
-    inputs.pop("token_type_ids", None)
-    with torch.no_grad():
-        return model.eval()(**inputs).logits.numpy()
-
-
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 2.5])
 def test_fit_temperature_finds_the_one_that_the_truth_was_drawn_with(temperature):
     logits, truth = draw(20_000, temperature=temperature)
-    assert fit_temperature(logits, truth=truth) == pytest.approx(temperature, rel=0.05)
-
-
-def test_fit_temperature_is_a_minimum_of_the_loss():
-    logits, truth = draw(500, temperature=2)
-    best = fit_temperature(logits.astype(np.float32), truth=truth)
-
-    def loss(temperature):
-        of_truth = softmax(logits / temperature, axis=1)[np.arange(len(truth)), truth]
-        return float(-np.log(of_truth).mean())
-
-    assert loss(best) < min(loss(best * 1.02), loss(best / 1.02), loss(1))
+    found = fit_temperature(logits.astype(np.float32), truth=truth)
+    assert found == pytest.approx(temperature, rel=0.05)
 
 
 @pytest.mark.parametrize(
@@ -71,32 +51,18 @@ def test_fold_temperature_divides_the_logits(kind, is_adapter, source_of):
     folder = source_of(kind)
     model = AutoModelForSequenceClassification.from_pretrained(folder)
     wrapped = add_lora(model, rank=2) if is_adapter else model
-    before = compute_logits(wrapped, folder=folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    expected = compute_logits(wrapped, tokenizer=tokenizer) / TEMPERATURE
     fold_temperature(wrapped, temperature=TEMPERATURE)
-    after = compute_logits(wrapped, folder=folder)
-    expected = softmax(before / TEMPERATURE, axis=1)
-    np.testing.assert_allclose(softmax(after, axis=1), expected, atol=1e-6)
-    assert np.abs(after - before).max() > 0.01
-
-
-def test_fold_temperature_is_merged_with_the_adapter(source_of):
-    folder = source_of("bert")
-    wrapped = add_lora(AutoModelForSequenceClassification.from_pretrained(folder), rank=2)
-    before = compute_logits(wrapped, folder=folder)
-    fold_temperature(wrapped, temperature=TEMPERATURE)
-    merged = wrapped.merge_and_unload()
-    assert not isinstance(merged, peft.PeftModel)
-    np.testing.assert_allclose(
-        compute_logits(merged, folder=folder), before / TEMPERATURE, atol=1e-5
-    )
+    after = compute_logits(wrapped, tokenizer=tokenizer)
+    torch.testing.assert_close(after, expected, atol=1e-5, rtol=1e-5)
+    if is_adapter:
+        merged = compute_logits(wrapped.merge_and_unload(), tokenizer=tokenizer)
+        torch.testing.assert_close(merged, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_find_last_linear_without_one_says_how_many_outputs_are_missing():
-    class Headless(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.config = type("Config", (), {"num_labels": 6})()
-            self.dense = torch.nn.Linear(6, 5)
-
+    headless = torch.nn.Sequential(torch.nn.Linear(6, 5))
+    headless.config = SimpleNamespace(num_labels=6)
     with pytest.raises(ValueError, match="no linear layer with 6 outputs, one per label"):
-        find_last_linear(Headless())
+        find_last_linear(headless)

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from emotion_command.signals import Interruption
@@ -12,7 +13,6 @@ from emotion_training.training.folder import (
     TrainingFolder,
     build_card,
     has_card_of_user,
-    list_differences,
     write_json,
 )
 from safetensors import SafetensorError
@@ -64,25 +64,18 @@ def read_output(folder):
 # The output.
 
 
-def test_check_new_folder_passes(folder):
-    folder.check_output(base=BASE)
-    folder.check_run(RUN, is_resumed=False)
-    assert list(folder.output.parent.iterdir()) == []
-
-
-@pytest.mark.parametrize("name", ["notes.txt", "checkpoint-7"])
-def test_check_output_with_something_else_is_refused(folder, name):
+@pytest.mark.parametrize(
+    ("name", "create"),
+    [
+        pytest.param("notes.txt", Path.touch, id="file"),
+        pytest.param("labels.txt", Path.mkdir, id="folder-of-a-known-name"),
+    ],
+)
+def test_check_output_with_something_else_is_refused(folder, name, create):
     fill_output(folder, config_json="", training_json="")
     folder.check_output(base=BASE)
-    (folder.output / name).touch()
+    create(folder.output / name)
     with pytest.raises(DataError, match=f"--output .*: holds '{name}'; name another folder"):
-        folder.check_output(base=BASE)
-
-
-def test_check_output_with_a_folder_of_a_known_name_is_refused(folder):
-    fill_output(folder, training_json="")
-    (folder.output / "config.json").mkdir()
-    with pytest.raises(DataError, match=r"holds 'config\.json'; name another folder"):
         folder.check_output(base=BASE)
 
 
@@ -159,20 +152,15 @@ def test_check_run_of_another_training_names_the_differences(folder):
     begin(folder)
     other = {
         "arguments": {**RUN["arguments"], "epochs": 6, "train": ["moved.csv"]},
-        "data": [{**RUN["data"][0], "file": "moved.csv", "sha256": "cc" * 32}, RUN["data"][1]],
+        "data": [{**RUN["data"][0], "file": "moved.csv", "sha256": "cc" * 32}],
     }
     with pytest.raises(DataError) as caught:
         folder.check_run(other, is_resumed=True)
     assert str(caught.value) == (
         "--resume: --epochs was 4 and is 6, --train had the sha256 aaaaaaaaaaaa and has"
-        f" cccccccccccc; give the same again, or delete {folder.unfinished}"
+        " cccccccccccc, --test had the sha256 bbbbbbbbbbbb and has none; give the same again, or"
+        f" delete {folder.unfinished}"
     )
-
-
-def test_list_differences_counts_a_missing_file(folder):
-    fewer = {**RUN, "data": RUN["data"][:1]}
-    assert list_differences(RUN, fewer) == ["--test had the sha256 bbbbbbbbbbbb and has none"]
-    assert list_differences(RUN, RUN) == []
 
 
 @pytest.mark.parametrize("content", ["{bad", "{}", "[]"])
@@ -259,9 +247,6 @@ def test_open_again_removes_incomplete_epochs(folder):
     [
         pytest.param(None, False, id="none"),
         pytest.param(OWN_CARD.encode(), False, id="own"),
-        pytest.param(
-            build_card(kind="Fine-tune", base="bert", labels=["страх"]).encode(), False, id="full"
-        ),
         pytest.param(b"my card", True, id="of-a-user"),
         pytest.param(f"{OWN_CARD}\nIt is for ballads.\n".encode(), True, id="own-with-an-addition"),
         pytest.param(b"", True, id="empty"),
@@ -274,27 +259,21 @@ def test_has_card_of_user_recognizes_own_cards(tmp_path, content, is_user):
     assert has_card_of_user(tmp_path) == is_user
 
 
-def test_publish_new_folder_is_moved_as_a_whole(folder):
+@pytest.mark.parametrize(
+    ("old", "card", "is_kept"),
+    [
+        pytest.param(None, "new card", False, id="no-folder"),
+        pytest.param({"README_md": OWN_CARD, "training_json": "old"}, "new card", False, id="own"),
+        pytest.param({"README_md": "my card", "labels_txt": "old"}, "my card", True, id="users"),
+    ],
+)
+def test_publish_replaces_the_whole_folder_except_for_the_users_card(folder, old, card, is_kept):
+    if old:
+        fill_output(folder, **old)
     with folder.open(RUN):
         make_result(folder)
-        assert not folder.publish()
-    assert read_output(folder) == {"README.md": "new card", "config.json": "new"}
-
-
-def test_publish_older_folder_is_replaced_except_for_the_users_card(folder):
-    fill_output(folder, README_md="my card", config_json="old", model_safetensors="old")
-    with folder.open(RUN):
-        make_result(folder)
-        assert folder.publish()
-    assert read_output(folder) == {"README.md": "my card", "config.json": "new"}
-
-
-def test_publish_own_card_is_replaced(folder):
-    fill_output(folder, README_md=OWN_CARD, training_json="old")
-    with folder.open(RUN):
-        make_result(folder)
-        assert not folder.publish()
-    assert read_output(folder) == {"README.md": "new card", "config.json": "new"}
+        assert folder.publish() == is_kept
+    assert read_output(folder) == {"README.md": card, "config.json": "new"}
 
 
 def test_make_result_is_empty_after_an_interrupted_one(folder):

@@ -7,7 +7,6 @@ from emotion_training.data import Example
 from emotion_training.errors import DataError
 from emotion_training.training.splits import (
     drop_shared,
-    find_first_dropped,
     hold_out,
     split_examples,
 )
@@ -50,7 +49,7 @@ def test_hold_out_equal_texts_stay_together():
     twice += [Example(f" la\n{i} ".strip(), "joy") for i in range(20)]
     twice += [Example(f"LA  {i}", "fear") for i in range(20)]
     rest, held = hold_out([*twice, *make(20, label="fear")], share=0.5, seed=0)
-    assert drop_shared(rest, others=held) == (rest, 0)
+    assert drop_shared(rest, others=held) == (rest, [])
     assert count_labels(held) == {"joy": 20, "fear": 20}
 
 
@@ -61,24 +60,19 @@ def test_hold_out_leaves_a_text_of_every_label_on_each_side(share):
         assert set(count_labels(side)) == set(LABELS)
 
 
-def test_hold_out_label_of_one_text_is_refused_with_its_count():
-    lines = [Example(text, "fear", where=f"fear.csv: {text!r}") for text in ("a", "A ")]
+@pytest.mark.parametrize(("where", "place"), [("fear.csv: line 9", "fear.csv: line 9: "), ("", "")])
+def test_hold_out_label_of_one_text_is_refused_with_its_place_if_it_has_one(where, place):
+    lines = [Example("a", "fear", where=where), Example("A ", "fear", where="fear.csv: line 10")]
     with pytest.raises(DataError) as caught:
         hold_out([*make(5, label="joy"), *lines], share=0.1, seed=0)
-    sentence = "fear.csv: 'a': the label 'fear' has 1 distinct training text; 2 are needed"
+    sentence = f"{place}the label 'fear' has 1 distinct training text; 2 are needed"
     assert str(caught.value).startswith(sentence)
-
-
-def test_hold_out_label_without_a_place_is_refused_without_one():
-    with pytest.raises(DataError, match=r"^the label 'fear' has 1 distinct training text"):
-        hold_out([*make(5, label="joy"), Example("a", "fear")], share=0.1, seed=0)
 
 
 def test_drop_shared_drops_texts_that_differ_only_in_case_and_space():
     train = [Example("Oh  No\nno", "joy"), Example("oh no", "joy"), Example("STRASSE", "joy")]
-    kept, num_dropped = drop_shared(train, others=[Example("oh no NO", "fear")])
-    assert (kept, num_dropped) == (train[1:], 1)
-    assert drop_shared(train, others=[Example("straße", "joy")]) == (train[:2], 1)
+    assert drop_shared(train, others=[Example("oh no NO", "fear")]) == (train[1:], train[:1])
+    assert drop_shared(train, others=[Example("straße", "joy")]) == (train[:2], train[2:])
 
 
 def test_split_examples_given_splits_lose_shared_texts_from_the_training_side():
@@ -89,23 +83,11 @@ def test_split_examples_given_splits_lose_shared_texts_from_the_training_side():
     assert splits.test == test
     assert splits.validation == [validation[0], *validation[3:]]
     assert splits.train == [*train[:8], *train[11:]]
-    assert splits.num_dropped == {
-        ("training", "test"): 2,
-        ("validation", "test"): 2,
-        ("training", "validation"): 1,
+    assert splits.dropped == {
+        ("training", "test"): train[9:11],
+        ("validation", "test"): validation[1:3],
+        ("training", "validation"): train[8:9],
     }
-    assert splits.first_dropped == {
-        ("training", "test"): "joy.csv: line 10",
-        ("validation", "test"): "joy.csv: line 10",
-        ("training", "validation"): "joy.csv: line 9",
-    }
-
-
-def test_find_first_dropped_tells_equal_examples_apart():
-    first, second = (Example("a", "joy", where=where) for where in ("line 1", "line 2"))
-    assert find_first_dropped([first, second], kept=[second]) == "line 1"
-    assert find_first_dropped([first, second], kept=[first]) == "line 2"
-    assert find_first_dropped([first, second], kept=[first, second]) == ""
 
 
 def test_split_examples_no_validation_holds_a_share_out():
@@ -117,7 +99,7 @@ def test_split_examples_no_validation_holds_a_share_out():
         "validation": {"fear": 2, "joy": 2},
         "test": {"fear": 0, "joy": 10},
     }
-    assert splits.num_dropped[("training", "test")] == 5
+    assert len(splits.dropped[("training", "test")]) == 5
 
 
 def test_split_examples_conflicts_are_counted_over_all_splits():
@@ -127,41 +109,25 @@ def test_split_examples_conflicts_are_counted_over_all_splits():
 
 
 JOY, FEAR = make(5, label="joy"), make(2, label="fear")
-HOPE = Example("a", "hope", where="test.csv: line 4")
+BOTH = [*JOY, *FEAR]
+HOPE = [Example("a", "hope", where="test.csv: line 4")]
+UNKNOWN = r"^test\.csv: line 4: has the label 'hope'; the known labels are fear, joy$"
 ALL_FEAR = r"^fear\.csv: line 1: all 2 training texts with the label 'fear' are also in"
+ALL_TRAINING = r"^joy\.csv: line 1: all 7 training texts are also in --test; give other texts$"
+ALL_VALIDATION = r"^joy\.csv: line 1: all 3 validation texts are also in --test; give other texts$"
 
 
 @pytest.mark.parametrize(
     ("train", "validation", "test", "sentence"),
     [
         pytest.param(JOY, [], [], "training has only the label 'joy'; at least 2", id="one-label"),
-        pytest.param(
-            [*JOY, *FEAR],
-            [],
-            [HOPE],
-            r"^test\.csv: line 4: has the label 'hope'; the known labels are fear, joy$",
-            id="unknown-label",
-        ),
-        pytest.param(
-            [*JOY, *FEAR],
-            JOY[:3],
-            JOY,
-            r"^joy\.csv: line 1: all 3 validation texts are also in --test; give other texts$",
-            id="nothing-left-to-validate",
-        ),
-        pytest.param(
-            [*JOY, *FEAR],
-            [],
-            [*JOY, *FEAR],
-            r"^joy\.csv: line 1: all 7 training texts are also in --test; give other texts$",
-            id="nothing-left-to-learn",
-        ),
-        pytest.param([*JOY, *FEAR], JOY[:1], FEAR, f"{ALL_FEAR} --test; give other", id="in-test"),
-        pytest.param([*JOY, *FEAR], [], FEAR, f"{ALL_FEAR} --test; give", id="in-test-to-hold-out"),
-        pytest.param([*JOY, *FEAR], FEAR, [], f"{ALL_FEAR} --validation; give", id="in-validation"),
-        pytest.param(
-            [*JOY, *FEAR], FEAR[:1], FEAR[1:], f"{ALL_FEAR} --test or --validation;", id="in-both"
-        ),
+        pytest.param(BOTH, [], HOPE, UNKNOWN, id="unknown-label-in-test"),
+        pytest.param(BOTH, HOPE, [], UNKNOWN, id="unknown-label-in-validation"),
+        pytest.param(BOTH, JOY[:3], JOY, ALL_VALIDATION, id="nothing-left-to-validate"),
+        pytest.param(BOTH, [], BOTH, ALL_TRAINING, id="nothing-left-to-learn"),
+        pytest.param(BOTH, [], FEAR, f"{ALL_FEAR} --test; give other", id="in-test"),
+        pytest.param(BOTH, FEAR, [], f"{ALL_FEAR} --validation; give", id="in-validation"),
+        pytest.param(BOTH, FEAR[:1], FEAR[1:], f"{ALL_FEAR} --test or --val", id="in-both"),
     ],
 )
 def test_split_examples_bad_data_is_refused(train, validation, test, sentence):

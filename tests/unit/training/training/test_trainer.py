@@ -1,7 +1,6 @@
 """The training loop, on a small random BERT."""
 
 import dataclasses
-import json
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -58,15 +57,6 @@ def test_run_learns_and_keeps_the_best_epoch(recipe):
     assert f1[training.best_epoch] == max(f1.values()) > before
     measured = training.measure(EXAMPLES[::3])
     assert measured.scores.macro_f1 == pytest.approx(f1[training.best_epoch])
-    assert list(measured.metrics) == [
-        "eval_loss",
-        "eval_macro_f1",
-        "eval_weighted_f1",
-        "eval_runtime",
-        "eval_samples_per_second",
-        "eval_steps_per_second",
-        "epoch",
-    ]
 
 
 def test_run_takes_the_weights_of_the_best_epoch(recipe, monkeypatch):
@@ -85,13 +75,6 @@ def test_run_takes_the_weights_of_the_best_epoch(recipe, monkeypatch):
     assert not all(torch.equal(weights[name], x) for name, x in last.items())
 
 
-def test_run_without_progress_stops_early_and_keeps_the_first_epoch(recipe):
-    training = build(dataclasses.replace(recipe, learning_rate=1e-7, patience=1, epochs=9))
-    training.run()
-    assert round(training.history[-1]["epoch"]) == 2
-    assert training.best_epoch == 1
-
-
 def test_run_again_after_a_stop_has_the_patience_that_was_left(recipe, monkeypatch):
     recipe = dataclasses.replace(recipe, learning_rate=1e-7, patience=2, epochs=9)
 
@@ -108,33 +91,23 @@ def test_run_again_after_a_stop_has_the_patience_that_was_left(recipe, monkeypat
     assert round(again.history[-1]["epoch"]) == 3
 
 
-def test_run_again_after_an_early_stop_trains_no_further(recipe):
-    recipe = dataclasses.replace(recipe, learning_rate=1e-7, patience=1, epochs=9)
-    first = build(recipe)
-    first.run()
-    again = build(recipe)  # as after a kill before the result was written
-    again.run()
-    assert again.best_epoch == first.best_epoch
-    assert again.history[-1]["step"] == first.history[-1]["step"]
-    for one, other in zip(first.network.parameters(), again.network.parameters(), strict=True):
-        assert torch.equal(one, other)
-
-
-def test_run_again_in_a_moved_folder_finds_the_best_epoch(recipe, tmp_path):
+def test_run_stops_early_and_again_in_a_moved_folder_trains_no_further(recipe, tmp_path):
     recipe = dataclasses.replace(recipe, learning_rate=1e-7, patience=1, epochs=9)
     first = build(recipe)
     first.run()
     moved = dataclasses.replace(recipe, output=tmp_path / "moved")
     TrainingFolder(recipe.output).unfinished.rename(TrainingFolder(moved.output).unfinished)
-    again = build(moved)
+    again = build(moved)  # as after a kill before the result was written
     again.run()
-    assert again.best_epoch == 1
+    assert again.best_epoch == first.best_epoch == 1
+    assert [round(each.history[-1]["epoch"]) for each in (first, again)] == [2, 2]
     for one, other in zip(first.network.parameters(), again.network.parameters(), strict=True):
         assert torch.equal(one, other)
 
 
-def test_run_keeps_the_best_and_the_last_state_and_no_text(recipe):
+def test_run_shows_one_bar_and_keeps_the_best_and_the_last_state_and_no_text(recipe, bars):
     build(recipe).run()
+    assert bars == [["train", 9, 0, *[1] * 9, "closed"]]
     unfinished = TrainingFolder(recipe.output).states(1)
     assert 1 <= len(list(unfinished.iterdir())) <= 2
     for path in unfinished.rglob("*"):
@@ -164,8 +137,7 @@ def test_encode_truncates_at_max_length(recipe):
     assert row["labels"] == LABELS.index("joy")
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-@pytest.mark.parametrize("class_weights", ["none", "balanced"])
+@pytest.mark.parametrize(("class_weights", "smoothing"), [("none", 0.0), ("balanced", 0.1)])
 def test_weighted_loss_weighs_labels_by_inverse_frequency(recipe, class_weights, smoothing):
     changed = dataclasses.replace(recipe, class_weights=class_weights, label_smoothing=smoothing)
     loss = WeightedLoss(changed, truth=[0, 0, 0, 1])
@@ -220,15 +192,3 @@ def test_progress_prints_a_line_for_each_epoch(capsys):
     progress.on_log(None, state, None, logs={"eval_loss": 0.5, "eval_macro_f1": 0.75})
     progress.on_log(None, state, None, logs={"loss": 1.0})
     assert capsys.readouterr().out == "epoch 2: validation loss 0.5000, macro F1 0.7500\n"
-
-
-def test_run_shows_one_bar_for_the_training(recipe, bars):
-    build(recipe).run()
-    assert bars == [["train", 9, 0, *[1] * 9, "closed"]]
-
-
-def test_history_is_json(recipe):
-    training = build(dataclasses.replace(recipe, epochs=1))
-    training.run()
-    history = json.loads(json.dumps(training.history))
-    assert {"loss", "eval_loss", "eval_macro_f1"} <= {key for entry in history for key in entry}

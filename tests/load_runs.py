@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from emotion_loadtest.capacity import Step
-from emotion_loadtest.figures import Poll
+from emotion_loadtest.measurements import Poll
 from emotion_loadtest.samples import Calls, Sample
 from emotion_loadtest.targets import Targets
 from emotion_loadtest.verdict import GeneratorLoad, Run, conclude

@@ -9,15 +9,10 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import cycle
 from threading import Semaphore
 from time import perf_counter
-from types import TracebackType
 from typing import Any, TypeVar
-
-from emotion_client.errors import translate
-from tritonclient.utils import InferenceServerException
 
 T = TypeVar("T")
 Callback = Callable[[Any, Exception | None], None]
@@ -146,12 +141,7 @@ class SteadyCallers:
         )
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._callers.cancel()
         await asyncio.gather(self._callers, return_exceptions=True)
 
@@ -187,16 +177,3 @@ class SteadyCallers:
         start_s = perf_counter()
         await self._ask(text)
         self.latencies_s.append(perf_counter() - start_s)
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Raises the client's error for one of Triton's own client.
-
-    Raises:
-        EmotionError: the server does not answer, or refuses.
-    """
-    try:
-        yield
-    except InferenceServerException as error:
-        raise translate(error.status(), error.message(), url="the server") from error

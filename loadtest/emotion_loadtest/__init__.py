@@ -1,7 +1,7 @@
 """Load tests: what a server holds, measured by Locust.
 
 texts, arrivals, users, session   the load
-samples, figures, watch           what was measured
+samples, watch, measurements      what was measured
 figure, targets, verdict          whether it is enough
 report, plots                     how it is shown
 capacity, capacity_report         the highest rate that a server holds

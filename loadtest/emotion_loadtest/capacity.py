@@ -64,7 +64,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Capacity:
-    """What a search found.
+    """What a search found, and while it goes on, what it has found so far.
 
     Attributes:
         max_p99_ms: the limit.
@@ -75,13 +75,20 @@ class Capacity:
 
     max_p99_ms: float
     most_per_s: float
-    steps: Sequence[Step]
+    steps: list[Step]
     facts: Mapping[str, str]
 
     @property
+    def lowest_failed(self) -> float:
+        """The lowest rate that did not hold; infinite where all did."""
+        failed = [step for step in self.steps if not step.holds(max_p99_ms=self.max_p99_ms)]
+        return min((step.rate for step in failed), default=math.inf)
+
+    @property
     def held(self) -> Step | None:
-        """The highest rate that held; None where none did."""
-        return find_held(self.steps, max_p99_ms=self.max_p99_ms)
+        """The highest step that held below the lowest that did not; None where none did."""
+        below = [step for step in self.steps if step.rate < self.lowest_failed]
+        return max(below, key=lambda step: step.rate, default=None)
 
     @property
     def by_rate(self) -> list[Step]:
@@ -104,10 +111,11 @@ class Capacity:
         return sentence
 
 
+@dataclass(frozen=True)
 class Bench:
     """Runs one load after the other against a server, each in a Locust of its own.
 
-    Args:
+    Attributes:
         url: its gRPC address.
         scratch: folder for the reports of the runs.
         seconds: of a run, at least.
@@ -116,22 +124,12 @@ class Bench:
         report: gets lines of progress.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        scratch: Path,
-        seconds: int,
-        max_p99_ms: float,
-        options: Sequence[str],
-        report: Callable[[str], None],
-    ) -> None:
-        self.max_p99_ms = max_p99_ms
-        self.report = report
-        self._url = url
-        self._scratch = scratch
-        self._seconds = seconds
-        self._options = options
+    url: str
+    scratch: Path
+    seconds: int
+    max_p99_ms: float
+    options: Sequence[str]
+    report: Callable[[str], None]
 
     def measure_most(self) -> tuple[float, dict[str, str]]:
         """Returns the answers a second to many callers in a closed loop, and the facts.
@@ -140,11 +138,11 @@ class Bench:
             CannotMeasure: the server answers too little.
         """
         self.report(f"{NUM_CALLERS} callers in a closed loop")
-        run = self._run(users=NUM_CALLERS, seconds=self._seconds)
+        run = self._run(users=NUM_CALLERS, seconds=self.seconds)
         callers, facts = run["callers"], run["facts"]
         most_per_s = callers["texts_per_s"]
         if not most_per_s or callers["error_share"] > 0.5:
-            raise CannotMeasure(f"{self._url} answers too little: {callers['failures']}")
+            raise CannotMeasure(f"{self.url} answers too little: {callers['failures']}")
         self.report(f"at most {most_per_s:,.1f} texts/s")
         return most_per_s, facts
 
@@ -154,7 +152,7 @@ class Bench:
         Raises:
             CannotMeasure: the generator is the limit.
         """
-        seconds = max(self._seconds, min(MAX_STEP_S, round(MIN_CALLS / rate)))
+        seconds = max(self.seconds, min(MAX_STEP_S, round(MIN_CALLS / rate)))
         self.report(f"{rate:,.1f} calls a second for {seconds} s")
         run = self._run(f"--max-p99-ms={self.max_p99_ms:g}", rate=rate, seconds=seconds)
         if run["saturation"] and run["problem"]:
@@ -178,10 +176,10 @@ class Bench:
     def _run(
         self, *options: str, users: int = 1, rate: float | None = None, seconds: int
     ) -> dict[str, Any]:
-        file = self._scratch / "report.json"
+        file = self.scratch / "report.json"
         file.unlink(missing_ok=True)
-        load = build_options(self._url, call="text", users=users, rate=rate, seconds=seconds)
-        run_locust([*load, *options, f"--report={self._scratch}", "--quiet", *self._options])
+        load = build_options(self.url, call="text", users=users, rate=rate, seconds=seconds)
+        run_locust([*load, *options, f"--report={self.scratch}", "--quiet", *self.options])
         try:
             return dict(json.loads(file.read_text(encoding="utf-8")))
         except FileNotFoundError as error:
@@ -198,50 +196,35 @@ def find_capacity(bench: Bench, *, precision: float) -> Capacity:
     Raises:
         CannotMeasure: the generator is the limit, or the server answers too little.
     """
-    max_p99_ms = bench.max_p99_ms
     most_per_s, facts = bench.measure_most()
-    steps: list[Step] = []
-    while len(steps) < MAX_STEPS:
-        rate = choose_rate(steps, most_per_s=most_per_s, max_p99_ms=max_p99_ms, precision=precision)
+    found = Capacity(bench.max_p99_ms, most_per_s, [], facts)
+    while len(found.steps) < MAX_STEPS:
+        rate = choose_rate(found, precision=precision)
         if rate is None:
             break
         step = bench.measure(rate)
-        if step.problem is not None and step.p99_ms <= max_p99_ms:
+        if step.problem is not None and step.p99_ms <= bench.max_p99_ms:
             raise CannotMeasure(step.problem)
-        steps.append(step)
-        verdict = "holds" if step.holds(max_p99_ms=max_p99_ms) else "does not hold"
+        found.steps.append(step)
+        verdict = "holds" if step.holds(max_p99_ms=bench.max_p99_ms) else "does not hold"
         bench.report(f"p50 {step.p50_ms:,.0f} ms, p99 {step.p99_ms:,.0f} ms: {verdict}")
-    return Capacity(max_p99_ms, most_per_s, steps, facts)
+    return found
 
 
-def choose_rate(
-    steps: Sequence[Step], *, most_per_s: float, max_p99_ms: float, precision: float
-) -> float | None:
+def choose_rate(found: Capacity, *, precision: float) -> float | None:
     """Returns the rate to try next; None where the search is over.
 
     Up to the first rate that does not hold it goes by shares of `most_per_s`, then it bisects.
     While every rate holds it is never over: the caller must end it.
 
     Args:
-        steps: those that were measured.
-        most_per_s: calls a second that the server did in a closed loop with many callers.
-        max_p99_ms: the limit.
+        found: what was measured.
         precision: how close the answer must be, as a share of it.
     """
-    held = find_held(steps, max_p99_ms=max_p99_ms)
-    low = held.rate if held else 0.0
-    failed = [step.rate for step in steps if not step.holds(max_p99_ms=max_p99_ms)]
-    if not failed:
-        untried = [share * most_per_s for share in FIRST_SHARES if share * most_per_s > low * 1.001]
-        return untried[0] if untried else low * 1.1
-    high = min(failed)
-    is_over = high - low <= precision * low if held else high <= LOWEST_SHARE * most_per_s
+    low = found.held.rate if found.held else 0.0
+    high = found.lowest_failed
+    if high == math.inf:
+        shares = [share * found.most_per_s for share in FIRST_SHARES]
+        return next((rate for rate in shares if rate > low * 1.001), low * 1.1)
+    is_over = high - low <= precision * low if low else high <= LOWEST_SHARE * found.most_per_s
     return None if is_over else (low + high) / 2
-
-
-def find_held(steps: Sequence[Step], *, max_p99_ms: float) -> Step | None:
-    """Returns the highest step that held below the lowest that did not; None where none did."""
-    failed = [step.rate for step in steps if not step.holds(max_p99_ms=max_p99_ms)]
-    held = [step for step in steps if step.holds(max_p99_ms=max_p99_ms)]
-    below = [step for step in held if step.rate < min(failed, default=math.inf)]
-    return max(below, key=lambda step: step.rate, default=None)

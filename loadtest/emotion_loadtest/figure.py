@@ -68,9 +68,10 @@ class Ratio:
     lowest: float
     highest: float
 
-    def describe(self) -> str:
-        """Returns it as "2.01 (1.95 to 2.10)"."""
-        return f"{self.of_medians:.2f} ({self.lowest:.2f} to {self.highest:.2f})"
+    def judge(self, name: str, *, target: Target) -> Figure:
+        """Returns the ratio of the medians as a figure; its note is the spread of the rounds."""
+        spread = f"{self.lowest:.2f} to {self.highest:.2f}"
+        return Figure(name, self.of_medians, "x", spread, target)
 
 
 def compare(rates: Sequence[float], others: Sequence[float]) -> Ratio:

@@ -12,9 +12,7 @@ from emotion_command.numbers import integer, number, number_above
 from emotion_loadtest.arrivals import SHAPES
 from emotion_loadtest.targets import NAMES, TargetError, Targets, find_highest, read_targets
 
-DEFAULT_TIMEOUT_S = 10.0
 DEFAULT_WARM_UP_S = 3.0
-DEFAULT_BATCH_ROWS = 32
 MAX_BATCH_ROWS = 10_000
 MAX_RATE = 1_000_000
 MAX_SECONDS = 1_000_000
@@ -39,42 +37,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     load.add_argument(
         "--texts", metavar="FILE", default="", help="texts to ask for, one a line (made lyrics)"
     )
-    load.add_argument(
-        "--seed",
-        type=int,
-        default=1,
-        metavar="NUMBER",
-        help="of made lyrics and of the texts' order (1)",
-    )
-    load.add_argument(
-        "--batch-rows",
-        type=integer(1, MAX_BATCH_ROWS),
-        default=DEFAULT_BATCH_ROWS,
-        metavar="NUMBER",
-        help=f"texts in a call of BatchUser and BatchArrivals ({DEFAULT_BATCH_ROWS})",
-    )
-    load.add_argument(
-        "--arrivals-per-user",
-        type=number_above(0, MAX_RATE),
-        default=1.0,
-        metavar="RATE",
-        help="calls a second that each user of an open loop (TextArrivals, BatchArrivals, "
-        "RawTextArrivals) stands for (1)",
-    )
-    load.add_argument(
-        "--call-timeout",
-        type=number_above(0, MAX_TIMEOUT_S),
-        default=DEFAULT_TIMEOUT_S,
-        metavar="SECONDS",
-        help=f"deadline of a call ({DEFAULT_TIMEOUT_S:g})",
-    )
-    load.add_argument(
-        "--warm-up",
-        type=number(0, MAX_SECONDS),
-        default=DEFAULT_WARM_UP_S,
-        metavar="SECONDS",
-        help=f"at the start, which do not count ({DEFAULT_WARM_UP_S:g})",
-    )
+    rows, rate = integer(1, MAX_BATCH_ROWS), number_above(0, MAX_RATE)
+    timeout, warm_up = number_above(0, MAX_TIMEOUT_S), number(0, MAX_SECONDS)
+    users = "each user of an open loop (TextArrivals, BatchArrivals, RawTextArrivals)"
+    for option, kind, default, unit, use in (
+        ("--seed", int, 1, "NUMBER", "of made lyrics and of the texts' order"),
+        ("--batch-rows", rows, 32, "NUMBER", "texts in a call of BatchUser and BatchArrivals"),
+        ("--arrivals-per-user", rate, 1.0, "RATE", f"calls a second that {users} stands for"),
+        ("--call-timeout", timeout, 10.0, "SECONDS", "deadline of a call"),
+        ("--warm-up", warm_up, DEFAULT_WARM_UP_S, "SECONDS", "at the start, which do not count"),
+    ):
+        use = f"{use} (%(default)g)"
+        load.add_argument(option, type=kind, default=default, metavar=unit, help=use)
     load.add_argument(
         "--shape",
         choices=[*SHAPES],

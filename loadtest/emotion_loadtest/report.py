@@ -11,7 +11,7 @@ from emotion_command.errors import Refusal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from emotion_loadtest.figure import Figure, format_figures, format_value, to_json
-from emotion_loadtest.figures import CallerFigures, ServerFigures
+from emotion_loadtest.measurements import CallerFigures, ServerFigures
 from emotion_loadtest.plots import draw_run
 from emotion_loadtest.verdict import Run
 

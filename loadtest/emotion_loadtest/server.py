@@ -44,6 +44,22 @@ def open_server(
         yield server.address.url
 
 
+@contextmanager
+def translated(url: str) -> Iterator[None]:
+    """Raises the client's error for one of Triton's own client.
+
+    Args:
+        url: what the message calls the server.
+
+    Raises:
+        EmotionError: the server does not answer, or refuses.
+    """
+    try:
+        yield
+    except InferenceServerException as error:
+        raise translate(error.status(), error.message(), url=url) from error
+
+
 def find_server_facts(
     triton: InferenceServerClient, *, url: str, info: ServerInfo
 ) -> dict[str, str]:
@@ -52,10 +68,8 @@ def find_server_facts(
     Raises:
         EmotionError: it does not answer.
     """
-    try:
+    with translated(url):
         metadata = triton.get_server_metadata(client_timeout=TIMEOUT_S)
-    except InferenceServerException as error:
-        raise translate(error.status(), error.message(), url=url) from error
     return {
         "server": f"{url}, Triton {metadata.version}",
         "model": f"revision {info.revision[:12]}, reads {info.max_length} tokens, "

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 from emotion_client import EmotionClient
-from emotion_client.errors import translate
 from tritonclient.grpc import InferenceServerClient, InferInput
-from tritonclient.utils import InferenceServerException
 
 from emotion_loadtest.samples import Sample, Samples
+from emotion_loadtest.server import translated
 from emotion_loadtest.texts import make_texts, read_lines
 
 # A clock that never jumps and is the same in every process.
@@ -131,7 +130,5 @@ class Session:
         # As a caller in another language does.
         tensor = InferInput("text", [1, 1], "BYTES")
         tensor.set_data_from_numpy(np.array([[next(self._next_text).encode()]], dtype=object))
-        try:
+        with translated(self.url):
             self.triton.infer("emotion_text", [tensor], client_timeout=self._timeout_s)
-        except InferenceServerException as error:
-            raise translate(error.status(), error.message(), url=self.url) from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from emotion_command.errors import Refusal
 
 from emotion_loadtest.figure import Figure, Target
-from emotion_loadtest.figures import CallerFigures, ServerFigures
+from emotion_loadtest.measurements import CallerFigures, ServerFigures
 
 MAX_LIMIT = 1e12
 

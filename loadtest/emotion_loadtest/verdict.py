@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emotion_loadtest.figure import Figure, is_all_met
-from emotion_loadtest.figures import (
+from emotion_loadtest.measurements import (
     CallerFigures,
     Look,
     Poll,

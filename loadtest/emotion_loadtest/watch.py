@@ -10,7 +10,7 @@ from emotion_client import EmotionError
 from emotion_server.counters import read_load
 from tritonclient.grpc import InferenceServerClient
 
-from emotion_loadtest.figures import Poll
+from emotion_loadtest.measurements import Poll
 from emotion_loadtest.session import now_s
 
 INTERVAL_S = 1.0

@@ -137,10 +137,5 @@ def build_document(results: Sequence[MixResult]) -> dict[str, Any]:
 def _judge(contest: Contest, *, laps: Laps) -> Figure:
     own, others = ([lap.texts_per_s for lap in laps[way]] for way in (contest.way, contest.other))
     ratio = compare(own, others) if contest.quantity == "rate" else compare(others, own)
-    return Figure(
-        f"{contest.mix}: {contest.quantity} of {contest.way} / {contest.other}",
-        ratio.of_medians,
-        "x",
-        f"{ratio.lowest:.2f} to {ratio.highest:.2f}",
-        contest.target,
-    )
+    name = f"{contest.mix}: {contest.quantity} of {contest.way} / {contest.other}"
+    return ratio.judge(name, target=contest.target)

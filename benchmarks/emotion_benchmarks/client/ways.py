@@ -13,10 +13,11 @@ from emotion_client import AsyncEmotionClient, EmotionClient
 from emotion_client.bulk import Group, Window, group
 from emotion_client.client import DEFAULT_TIMEOUT_S
 from emotion_client.protocol import ServerInfo, build_request
+from emotion_loadtest.server import translated
 from numpy.typing import NDArray
 from tritonclient.grpc import InferenceServerClient, InferInput
 
-from emotion_benchmarks.callers import ask_in_tasks, ask_in_threads, translated
+from emotion_benchmarks.callers import ask_in_tasks, ask_in_threads
 
 NUM_CALLERS = 64
 PREDICT_MANY = "predict_many"
@@ -140,7 +141,7 @@ def infer(
     for name, array in arrays.items():
         inputs.append(InferInput(name, array.shape, "INT64"))
         inputs[-1].set_data_from_numpy(array)
-    with translated():
+    with translated("the server"):
         result = server.infer(
             "emotion", inputs, client_timeout=DEFAULT_TIMEOUT_S, parameters={"revision": revision}
         )

@@ -84,18 +84,12 @@ class Place:
 def build_command(peer: Peer, *, place: Place) -> list[str]:
     """Returns the command that starts a server at a place."""
     values = {
-        "python": place.python,
+        **vars(place),
         "bin": place.python.parent,
         "scripts": SCRIPTS,
         "peers": PEERS_FOLDER,
         "folder": PEERS_FOLDER / (peer.folder or ""),
-        "port": place.port,
-        "grpc_port": place.grpc_port,
-        "repository": place.repository,
         "checkpoint": find_checkpoint(place.repository),
-        "dtype": place.dtype,
-        "num_workers": place.num_workers,
-        "scratch": place.scratch,
     }
     return [part.format_map(values) for part in peer.command]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 import psutil
@@ -39,10 +39,8 @@ def list_tree(pid: int) -> list[psutil.Process]:
 
 
 def _sum(pid: int, measure: Callable[[psutil.Process], float]) -> float:
-    return sum(_measure_living(pid, measure))
-
-
-def _measure_living(pid: int, measure: Callable[[psutil.Process], float]) -> Iterator[float]:
+    total = 0.0
     for process in list_tree(pid):
         with suppress(psutil.NoSuchProcess):  # just ended, or a zombie without memory
-            yield measure(process)
+            total += measure(process)
+    return total

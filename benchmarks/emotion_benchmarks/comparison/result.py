@@ -17,7 +17,7 @@ from emotion_loadtest.figure import (
     format_table,
     is_all_met,
 )
-from emotion_loadtest.figures import percentile
+from emotion_loadtest.measurements import percentile
 from numpy.typing import NDArray
 
 from emotion_benchmarks.comparison.job import NUM_CHECKED
@@ -144,9 +144,8 @@ class Comparison:
         for other in self.outcomes:
             ratio = self.compare(OURS, other)
             if ratio is not None and other.peer.form in TARGETS:
-                spread = f"{ratio.lowest:.2f} to {ratio.highest:.2f}"
                 name, target = f"rate of ours / {other.peer}", TARGETS[other.peer.form]
-                figures.append(Figure(name, ratio.of_medians, "x", spread, target))
+                figures.append(ratio.judge(name, target=target))
         return figures
 
     def compare(self, key: str, other: Outcome) -> Ratio | None:

@@ -8,10 +8,10 @@ import signal
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import psutil
 from emotion_command.signals import hold_signals
@@ -32,61 +32,20 @@ from emotion_benchmarks.comparison.process_cost import list_tree
 STOP_TIMEOUT_S = 20.0
 REST_TIMEOUT_S = 3.0
 KILL_TIMEOUT_S = 5.0
-LOG_TAIL_BYTES = 20_000
+LOG, LOG_TAIL_BYTES = "log", 20_000
 
 
+@dataclass(frozen=True)
 class ServerProcess:
-    """A running server, as a context manager; it may not answer yet.
-
-    Args:
-        peer: what to start.
-        python: the interpreter that it runs on.
-        job: what it is asked.
+    """A running server, which may not answer yet.
 
     Attributes:
-        place: where it listens; inside the context.
+        place: where it listens.
+        process: the one whose descendants the server is.
     """
 
     place: Place
-
-    def __init__(self, peer: Peer, *, python: Path, job: Job) -> None:
-        self._peer, self._python, self._job = peer, python, job
-        self._process: subprocess.Popen[bytes] | None = None
-        self._stop_signal = choose_stop_signal()
-
-    def __enter__(self) -> ServerProcess:
-        scratch = Path(tempfile.gettempdir(), f"emotion-{uuid.uuid4().hex[:12]}-{self._peer.key}")
-        scratch.mkdir(mode=0o700)
-        address = claim_ports(FREE_PORTS)
-        self.place = Place(
-            python=self._python,
-            port=address.http_port,
-            grpc_port=address.grpc_port,
-            repository=self._job.repository,
-            dtype=self._job.dtype,
-            num_workers=self._job.num_workers,
-            scratch=scratch,
-        )
-        try:
-            self._start()
-        except BaseException:
-            self._stop()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop()
-
-    @property
-    def pid(self) -> int:
-        """The process whose descendants the server is."""
-        assert self._process is not None
-        return self._process.pid
+    process: subprocess.Popen[bytes]
 
     def check(self) -> None:
         """Checks that the server has not ended.
@@ -94,44 +53,49 @@ class ServerProcess:
         Raises:
             PeerError: it has; the message has the most telling line of its log.
         """
-        if self._process is None or self._process.poll() is None:
+        if self.process.poll() is None:
             return
-        cause = choose_cause(self._read_log()) or "it left no message"
-        raise PeerError(f"it ended with code {self._process.returncode}: {cause}")
+        log = (self.place.scratch / LOG).read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
+        cause = choose_cause(log.splitlines()) or "it left no message"
+        raise PeerError(f"it ended with code {self.process.returncode}: {cause}")
 
-    def _start(self) -> None:
-        place = self.place
-        folder = place.scratch / "work"  # some servers write files where they run
-        folder.mkdir()
-        with self._log.open("wb") as log:
-            try:
-                self._process = subprocess.Popen(
-                    [*die_with_us(), *build_command(self._peer, place=place)],
-                    cwd=folder,
-                    env=build_peer_environment(self._peer.environment, place=place),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,  # Ctrl-C in the terminal reaches only us
-                )
-            except OSError as error:
-                raise PeerError(f"it cannot be started: {error.strerror}") from error
 
-    @property
-    def _log(self) -> Path:
-        return self.place.scratch / "log"
+@contextmanager
+def run_server(peer: Peer, *, python: Path, job: Job) -> Iterator[ServerProcess]:
+    """Starts a server, and stops it at the end of the context.
 
-    def _read_log(self) -> list[str]:
-        text = self._log.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace")
-        return text.splitlines()
+    Args:
+        peer: what to start.
+        python: the interpreter that it runs on.
+        job: what it is asked.
 
-    def _stop(self) -> None:
+    Raises:
+        PeerError: it cannot be started.
+    """
+    stop_signal = choose_stop_signal()
+    scratch = Path(tempfile.gettempdir(), f"emotion-{uuid.uuid4().hex[:12]}-{peer.key}")
+    scratch.mkdir(mode=0o700)
+    address = claim_ports(FREE_PORTS)
+    place = Place(
+        python=python,
+        port=address.http_port,
+        grpc_port=address.grpc_port,
+        repository=job.repository,
+        dtype=job.dtype,
+        num_workers=job.num_workers,
+        scratch=scratch,
+    )
+    process = None
+    try:
+        process = _start(peer, place=place)
+        yield ServerProcess(place, process)
+    finally:
         with hold_signals():  # further Ctrl-C must not cut this short
-            if self._process is not None:
-                stop_tree(self._process, number=self._stop_signal)
-            for path in SHARED_MEMORY.glob(f"{self.place.scratch.name}-*"):
+            if process is not None:
+                stop_tree(process, number=stop_signal)
+            for path in SHARED_MEMORY.glob(f"{scratch.name}-*"):
                 path.unlink(missing_ok=True)
-            shutil.rmtree(self.place.scratch, ignore_errors=True)
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def choose_stop_signal() -> signal.Signals:
@@ -189,3 +153,21 @@ def choose_cause(lines: Sequence[str]) -> str:
     filled = [line.strip() for line in lines if line.strip()]
     errors = [line for line in filled if "error" in line.split(":")[0].lower()]
     return (errors or filled or [""])[-1]
+
+
+def _start(peer: Peer, *, place: Place) -> subprocess.Popen[bytes]:
+    folder = place.scratch / "work"  # some servers write files where they run
+    folder.mkdir()
+    with (place.scratch / LOG).open("wb") as log:
+        try:
+            return subprocess.Popen(
+                [*die_with_us(), *build_command(peer, place=place)],
+                cwd=folder,
+                env=build_peer_environment(peer.environment, place=place),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C in the terminal reaches only us
+            )
+        except OSError as error:
+            raise PeerError(f"it cannot be started: {error.strerror}") from error

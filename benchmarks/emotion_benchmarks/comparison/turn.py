@@ -18,7 +18,7 @@ from emotion_benchmarks.comparison.process_cost import (
     measure_memory_bytes,
 )
 from emotion_benchmarks.comparison.result import MAX_OTHERS_CPU, ServerLap
-from emotion_benchmarks.comparison.server_process import ServerProcess
+from emotion_benchmarks.comparison.server_process import ServerProcess, run_server
 
 NUM_CALLERS = 64
 START_TIMEOUT_S = 180.0
@@ -34,7 +34,7 @@ def run_lap(peer: Peer, *, python: Path, job: Job) -> ServerLap:
         PeerError: it cannot be started, or does not answer.
         TimeoutError: the last answers did not come.
     """
-    with ServerProcess(peer, python=python, job=job) as server:
+    with run_server(peer, python=python, job=job) as server:
         return asyncio.run(measure(peer, server=server, job=job))
 
 
@@ -45,9 +45,9 @@ async def measure(peer: Peer, *, server: ServerProcess, job: Job) -> ServerLap:
         num_wrong = await check_answers(ask, job=job)
         laps: list[ServerLap] = []
         while not is_settled(laps):
-            laps.append(await run_load(ask, pid=server.pid, job=job))
+            laps.append(await run_load(ask, pid=server.process.pid, job=job))
         quietest = min(laps, key=lambda lap: lap.others_cpu)
-        memory_bytes = measure_memory_bytes(server.pid)
+        memory_bytes = measure_memory_bytes(server.process.pid)
         return replace(quietest, memory_bytes=memory_bytes, num_wrong=num_wrong)
 
 

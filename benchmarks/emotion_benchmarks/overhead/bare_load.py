@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from emotion_client.client import DEFAULT_TIMEOUT_S
 from emotion_client.errors import ServerError
+from emotion_loadtest.server import translated
 from tritonclient.grpc import InferenceServerClient, InferInput, aio
 
-from emotion_benchmarks.callers import Callback, ask_in_tasks, ask_with_callbacks, translated
+from emotion_benchmarks.callers import Callback, ask_in_tasks, ask_with_callbacks
 
 MODEL = "emotion"
 NUM_CALLERS = 64
@@ -47,7 +48,7 @@ class BareLoad:
         def send(callback: Callback) -> None:
             server.async_infer(MODEL, self._inputs, callback, client_timeout=DEFAULT_TIMEOUT_S)
 
-        with translated():
+        with translated("the server"):
             ask_with_callbacks(send, num_requests, num_callers=NUM_CALLERS, check=self._check)
 
     async def ask_in_tasks(self, server: aio.InferenceServerClient, num_requests: int) -> None:
@@ -56,7 +57,7 @@ class BareLoad:
         async def ask(_: int) -> None:
             self._check(await server.infer(MODEL, self._inputs, client_timeout=DEFAULT_TIMEOUT_S))
 
-        with translated():
+        with translated("the server"):
             await ask_in_tasks(ask, range(num_requests), num_callers=NUM_CALLERS)
 
     def _check(self, result: Any) -> None:

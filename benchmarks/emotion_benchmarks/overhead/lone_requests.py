@@ -7,7 +7,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,30 +14,16 @@ from emotion_client import EmotionClient
 from emotion_client.client import DEFAULT_TIMEOUT_S
 from emotion_engine.checkpoint import Checkpoint
 from emotion_engine.settings import EngineSettings
+from emotion_loadtest.server import translated
 from emotion_server.environment import SPIN_LOOPS
 from numpy.typing import NDArray
 from tritonclient.grpc import InferenceServerClient
-
-from emotion_benchmarks.callers import translated
 
 T = TypeVar("T")
 Rows = list[NDArray[np.int64]]
 PAIRS_AT_A_TIME = 50
 # After a forward pass, threads spin for a moment; this must not slow down the other side.
 REST_S = 0.05
-
-
-@dataclass(frozen=True)
-class Pair:
-    """How long the same texts took, in seconds.
-
-    Attributes:
-        client: one call of the client for each.
-        engine: one forward pass in this process for each.
-    """
-
-    client: list[float]
-    engine: list[float]
 
 
 def time_each(
@@ -67,22 +52,22 @@ def time_pairs(
     *,
     predict: Callable[[Rows], object],
     check: Callable[[], None],
-) -> Pair:
-    """Times client and engine on the same texts, in turns of `PAIRS_AT_A_TIME`.
+) -> tuple[list[float], list[float]]:
+    """Returns the seconds of client and engine for each text, in turns of `PAIRS_AT_A_TIME`.
 
     Raises:
         EmotionError: the server does not answer.
     """
     tokenizer = client.connect().tokenizer
-    pair = Pair([], [])
+    client_s, engine_s = list[float](), list[float]()
     for start in range(0, len(texts), PAIRS_AT_A_TIME):
         part = texts[start : start + PAIRS_AT_A_TIME]
         rows = [[np.array(each.input_ids, dtype=np.int64)] for each in tokenizer.encode(part)]
         time.sleep(REST_S)
-        pair.client.extend(time_each(client.predict, part, check=check))
+        client_s += time_each(client.predict, part, check=check)
         time.sleep(REST_S)
-        pair.engine.extend(time_each(predict, rows, check=check))
-    return pair
+        engine_s += time_each(predict, rows, check=check)
+    return client_s, engine_s
 
 
 def ask_settings(server: InferenceServerClient) -> EngineSettings:
@@ -91,7 +76,7 @@ def ask_settings(server: InferenceServerClient) -> EngineSettings:
     Raises:
         EmotionError: it does not answer.
     """
-    with translated():
+    with translated("the server"):
         answer = server.get_model_config("emotion", as_json=True, client_timeout=DEFAULT_TIMEOUT_S)
     return EngineSettings.from_model_config(json.dumps(answer["config"]))
 

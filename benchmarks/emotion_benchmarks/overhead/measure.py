@@ -131,8 +131,8 @@ class Bench:
             engine = load_engine(self.checkpoint, settings=ask_settings(server))
             fixed = texts.fixed[PAIR_LEN]
             self.report(f"{len(fixed):,} texts of {PAIR_LEN} tokens, by client and engine in turn")
-            pair = time_pairs(client, fixed, predict=engine.predict, check=self.check)
-        return Lone(ready_s, *map(summarize_times, (lyrics, pair.client, pair.engine)))
+            pairs = time_pairs(client, fixed, predict=engine.predict, check=self.check)
+        return Lone(ready_s, *map(summarize_times, (lyrics, *pairs)))
 
     def _measure_distilbert(self, texts: Texts) -> dict[int, Latencies]:
         self.report("a DistilBERT with random weights")

@@ -10,10 +10,7 @@ from emotion_benchmarks.callers import (
     ask_in_tasks,
     ask_in_threads,
     ask_with_callbacks,
-    translated,
 )
-from emotion_client import Overloaded
-from tritonclient.utils import InferenceServerException
 
 TEXTS = ["a", "b", "c"]
 
@@ -136,9 +133,3 @@ def test_steady_callers_failure_ends_the_load(failing):
 def test_steady_callers_answers_that_do_not_come_end_in_a_timeout():
     with pytest.raises(TimeoutError, match=r"the last answers did not come within 0\.1 s"):
         run_steady(Server(pause_s=30.0), seconds=0.1, drain_s=0.1)
-
-
-def test_translated_raises_the_client_s_error():
-    error = InferenceServerException("Exceeds maximum queue size", status="StatusCode.UNAVAILABLE")
-    with pytest.raises(Overloaded, match="the server: Exceeds maximum queue size"), translated():
-        raise error

@@ -29,18 +29,6 @@ def idle_server(monkeypatch):
     monkeypatch.setattr(measure, "SETTLE_S", 0.0)
 
 
-@pytest.fixture
-def set_sides(monkeypatch):
-    """Sets the sides of all targets: a ratio is at most 1e9, and not at least."""
-
-    def set_all(*sides):
-        pairs = zip(CONTESTS, sides, strict=True)
-        contests = [replace(each, target=Target(1e9, side)) for each, side in pairs]
-        monkeypatch.setattr(client, "judge", partial(judge, contests=contests))
-
-    return set_all
-
-
 def test_help_names_every_way():
     with open_ways("127.0.0.1:1") as ways:
         assert all(f"  {way.name}  " in client.__doc__ for way in ways)
@@ -50,24 +38,20 @@ def test_split_parts_are_as_equal_as_can_be():
     assert split(11, 3) == [4, 4, 3]
 
 
-def test_all_targets_met_is_code_0_and_all_figures(fake, set_sides, tmp_path, capsys):
-    set_sides(*["at most"] * 4)
+@pytest.mark.parametrize(("side", "code"), [("at most", 0), ("at least", 1)], ids=["met", "missed"])
+def test_exit_code_says_whether_targets_are_met(side, code, fake, monkeypatch, tmp_path, capsys):
+    contests = [replace(each, target=Target(1e9, "at most")) for each in CONTESTS]
+    contests[1] = replace(contests[1], target=Target(1e9, side))
+    monkeypatch.setattr(client, "judge", partial(judge, contests=contests))
     path = tmp_path / "rate.json"
-    assert main([*SMALL, f"--url={fake.url}", f"--json={path}"]) == 0
+    assert main([*SMALL, f"--url={fake.url}", f"--json={path}"]) == code
     out = capsys.readouterr().out
-    assert out.count("\nmet  ") == 4
-    assert "MISSED" not in out
+    assert (out.count("\nmet  "), out.count("\nMISSED  ")) == (4 - code, code)
     assert "lyrics: 100 in 1 round; tokens p10" in out
     document = json.loads(path.read_text(encoding="utf-8"))
     assert document["revision"] == fake.served.revision
     assert [len(mix["ways"]) for mix in document["mixes"].values()] == [5, 5]
-    assert [each["is_met"] for each in document["targets"]] == [True] * 4
-
-
-def test_missed_target_is_code_1(fake, set_sides, capsys):
-    set_sides("at most", "at least", "at most", "at most")
-    assert main([*SMALL, f"--url={fake.url}"]) == 1
-    assert capsys.readouterr().out.count("\nMISSED  ") == 1
+    assert [each["is_met"] for each in document["targets"]].count(False) == code
 
 
 def test_nothing_listening_is_code_2(capsys):

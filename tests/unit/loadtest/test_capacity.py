@@ -15,10 +15,10 @@ from emotion_loadtest.capacity import (
     MAX_STEPS,
     Bench,
     CannotMeasure,
+    Capacity,
     Step,
     choose_rate,
     find_capacity,
-    find_held,
 )
 from load_runs import build_step
 
@@ -119,11 +119,11 @@ def start_bench(tmp_path, monkeypatch):
 
 
 def choose(steps, *, precision=PRECISION):
-    return choose_rate(steps, most_per_s=MOST_PER_S, max_p99_ms=LIMIT_MS, precision=precision)
+    return choose_rate(Capacity(LIMIT_MS, MOST_PER_S, steps, {}), precision=precision)
 
 
 def find(steps):
-    return find_held(steps, max_p99_ms=LIMIT_MS)
+    return Capacity(LIMIT_MS, MOST_PER_S, steps, {}).held
 
 
 def queue(serves_per_s):
@@ -179,7 +179,7 @@ def test_choose_rate_bisects_from_the_first_that_does_not_hold():
     assert choose([*steps, build_step(37.5, p99_ms=SLOW_MS)]) == 31.25
 
 
-def test_find_held_is_the_highest_below_the_lowest_that_does_not_hold():
+def test_held_is_the_highest_below_the_lowest_that_does_not_hold():
     steps = [
         build_step(90.0),
         build_step(50.0, p99_ms=SLOW_MS),
@@ -199,7 +199,7 @@ def test_find_held_is_the_highest_below_the_lowest_that_does_not_hold():
         pytest.param([build_step(25.0, p99_ms=SLOW_MS), build_step(30.0)], id="only-above-one"),
     ],
 )
-def test_find_held_without_one_is_none(steps):
+def test_held_without_one_is_none(steps):
     assert find(steps) is None
 
 

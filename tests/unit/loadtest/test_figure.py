@@ -54,7 +54,8 @@ def test_is_all_met_where_no_target_is_missed(targets, expected):
 def test_compare_has_the_ratio_of_medians_and_of_each_round():
     ratio = compare([20, 30, 40], [10, 20, 10])
     assert ratio == Ratio(of_medians=3, lowest=1.5, highest=4)
-    assert ratio.describe() == "3.00 (1.50 to 4.00)"
+    figure = ratio.judge("rate", target=LOW)
+    assert figure == Figure("rate", 3, "x", "1.50 to 4.00", LOW)
 
 
 def test_format_figures_has_a_line_for_each_with_its_verdict():

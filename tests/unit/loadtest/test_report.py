@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from emotion_command.errors import Refusal
 from emotion_loadtest import report
-from emotion_loadtest.figures import CallerFigures, ServerFigures
+from emotion_loadtest.measurements import CallerFigures, ServerFigures
 from emotion_loadtest.report import (
     WORDS,
     build_json,

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import pytest
 from emotion_command.checkout import ROOT
-from emotion_loadtest.figures import CallerFigures, ServerFigures
+from emotion_loadtest.measurements import CallerFigures, ServerFigures
 from emotion_loadtest.targets import MAX_LIMIT, NAMES, TargetError, Targets, judge, read_targets
 from load_runs import build_run, build_samples
 

@@ -1,6 +1,5 @@
 """Peers of the standard library, and laps that were not run."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -33,8 +32,8 @@ def build_lap(rate, *, latency_s=0.5, caller_cpu_s=1.0, machine_cpu_s=16.5, num_
 
 @pytest.fixture
 def make_outcome():
-    def make(key, *rates, rate=None, form="tuned", error=None, **options):
-        laps = tuple(build_lap(each, **options) for each in (rates or filter(None, [rate])))
+    def make(key, rate=None, *, form="tuned", error=None, **options):
+        laps = () if rate is None else (build_lap(rate, **options),)
         return Outcome(build_peer(key, form=form), laps, error)
 
     return make
@@ -48,8 +47,3 @@ def make_peer():
 @pytest.fixture
 def make_lap():
     return build_lap
-
-
-@pytest.fixture
-def python():
-    return Path(sys.executable)

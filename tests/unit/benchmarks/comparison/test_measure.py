@@ -14,7 +14,7 @@ def test_rotate_spreads_the_places_over_the_rounds():
     assert second.index(PEERS[0]) == (len(PEERS) + 1) // 2
 
 
-def test_server_that_fails_has_no_more_turns(make_peer, make_lap, monkeypatch, python):
+def test_server_that_fails_has_no_more_turns(make_peer, make_lap, monkeypatch):
     errors = {"b": PeerError("it ended"), "c": TimeoutError("it hangs")}
     asked, lines = [], []
 

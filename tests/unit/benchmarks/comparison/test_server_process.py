@@ -1,6 +1,7 @@
 """A server from its start until nothing of it is left."""
 
 import asyncio
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,12 +12,12 @@ from emotion_benchmarks.comparison.asking import connect, wait_until_ready
 from emotion_benchmarks.comparison.exchange import Answer, text_field
 from emotion_benchmarks.comparison.peers import Peer, PeerError
 from emotion_benchmarks.comparison.process_cost import list_tree
-from emotion_benchmarks.comparison.server_process import ServerProcess, choose_cause
+from emotion_benchmarks.comparison.server_process import choose_cause, run_server
 
 
-def open_server(peer, python):
+def run(peer):
     job = SimpleNamespace(repository=Path("nowhere"), dtype="float32", num_workers=1)
-    return ServerProcess(peer, python=python, job=job)
+    return run_server(peer, python=Path(sys.executable), job=job)
 
 
 async def ask_once(peer, server, *, timeout_s=20.0):
@@ -25,62 +26,43 @@ async def ask_once(peer, server, *, timeout_s=20.0):
         return await ask("la")
 
 
-def test_server_answers_and_is_gone_afterwards(make_peer, python):
+def test_server_answers_and_is_gone_afterwards(make_peer):
     peer = make_peer("fake", "--label=fear")
-    with open_server(peer, python) as server:
+    with run(peer) as server:
         assert asyncio.run(ask_once(peer, server)) == Answer("fear", 0.9)
-        pid, scratch = server.pid, server.place.scratch
-        assert scratch.is_dir()
-    assert list_tree(pid) == []
-    assert not scratch.exists()
+        assert server.place.scratch.is_dir()
+    assert list_tree(server.process.pid) == []
+    assert not server.place.scratch.exists()
 
 
-def test_server_that_ends_says_why(make_peer, python):
+def test_server_that_ends_says_why(make_peer):
     peer = make_peer("fake", "--fail")
-    with (
-        open_server(peer, python) as server,
-        pytest.raises(PeerError, match="code 1: RuntimeError: there is no model here"),
-    ):
+    sentence = "code 1: RuntimeError: there is no model here"
+    with pytest.raises(PeerError, match=sentence), run(peer) as server:
         asyncio.run(ask_once(peer, server))
 
 
-def test_command_that_does_not_exist_says_so(python):
+def test_command_that_does_not_exist_says_so():
     peer = Peer("x", "X", "tuned", ("/no/such/program",), text_field("/"))
-    with (
-        pytest.raises(PeerError, match=r"cannot be started|it ended with code"),
-        open_server(peer, python) as server,
-    ):
+    sentence = "cannot be started|it ended with code"
+    with pytest.raises(PeerError, match=sentence), run(peer) as server:
         asyncio.run(ask_once(peer, server))
 
 
-def test_server_that_never_answers_runs_out_of_time(make_peer, python):
-    peer = make_peer("fake")
-    deaf = Peer("x", "X", "tuned", ("sleep", "60"), peer.exchange)
-    with (
-        open_server(deaf, python) as server,
-        pytest.raises(PeerError, match="no answer within 0 s: the connection failed"),
-    ):
+def test_server_that_never_answers_runs_out_of_time_and_is_stopped():
+    deaf = Peer("x", "X", "tuned", ("sleep", "60"), text_field("/"))
+    sentence = "no answer within 0 s: the connection failed"
+    with pytest.raises(PeerError, match=sentence), run(deaf) as server:
         asyncio.run(ask_once(deaf, server, timeout_s=0.3))
+    assert list_tree(server.process.pid) == []
 
 
-def test_error_stops_the_server(make_peer, python):
-    pids = []
-
-    def interrupt(server):
-        pids.append(server.pid)
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt), open_server(make_peer(), python) as server:
-        interrupt(server)
-    assert list_tree(pids[0]) == []
-
-
-def test_children_that_ignore_signals_are_gone_too(python, monkeypatch):
+def test_children_that_ignore_signals_are_gone_too(monkeypatch):
     monkeypatch.setattr(server_process, "STOP_TIMEOUT_S", 0.5)
     monkeypatch.setattr(server_process, "REST_TIMEOUT_S", 0.5)
     stubborn = Peer("x", "X", "tuned", ("sh", "-c", "trap '' INT TERM; sleep 60; true"), None)
-    with open_server(stubborn, python) as server:
-        while len(tree := list_tree(server.pid)) < 2:
+    with run(stubborn) as server:
+        while len(tree := list_tree(server.process.pid)) < 2:
             time.sleep(0.02)
     assert not [each for each in tree if each.is_running()]
 

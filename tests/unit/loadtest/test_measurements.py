@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from emotion_loadtest.figures import (
+from emotion_loadtest.measurements import (
     PERCENTILES,
     Look,
     Poll,

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
@@ -90,9 +89,11 @@ def _packed_attention(
 class VarlenAttention:
     """FlashAttention's kernel for packed sequences, `torch.nn.attention.varlen` (CUDA, bf16)."""
 
-    kernel: Callable[..., Any] = staticmethod(varlen_attn)
-
     def __init__(self, batch: PackedBatch, *, device: torch.device) -> None:
+        # Here, since it imports all of torch's compiler, which takes a second.
+        from torch.nn.attention.varlen import varlen_attn
+
+        self.kernel: Callable[..., Any] = varlen_attn
         self.cu_seqlens = torch.from_numpy(batch.cu_seqlens).to(device, torch.int32)
         self.max_len = int(batch.row_lens.max())
         self.num_tokens = batch.num_tokens

@@ -9,14 +9,14 @@ PIP_INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 PEERS := $(patsubst benchmarks/peers/%/requirements.txt,.venv-peers/%/.installed,$(wildcard benchmarks/peers/*/requirements.txt))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prepare demo serve test test-long bench bench-client bench-overhead loadtest capacity peers compare check format clean
+.PHONY: help setup prepare demo serve test test-long siege bench bench-client bench-overhead loadtest capacity peers compare check format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(INSTALLED)  ## create .venv with everything in it (TORCH_INDEX=<url>: another source for torch)
 
-$(INSTALLED): pyproject.toml setup.py constraints.txt $(wildcard engine/native/*)
+$(INSTALLED): pyproject.toml setup.py constraints.txt $(wildcard engine/native/* server/native/*)
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --disable-pip-version-check $(PIP_INDEX) -c constraints.txt -e '.[dev]'
 	@touch $@
@@ -40,6 +40,9 @@ test: $(INSTALLED) $(CHECKPOINT)/config.json  ## unit tests and end-to-end tests
 
 test-long: $(INSTALLED) $(CHECKPOINT)/config.json  ## the long proofs that make test leaves out
 	$(BIN)/pytest -m long
+
+siege: $(INSTALLED) $(CHECKPOINT)/config.json  ## 100,000 hostile requests to both ports of a server that others use
+	$(BIN)/pytest -m long -s tests/e2e/test_siege.py
 
 bench: $(INSTALLED) $(CHECKPOINT)/config.json  ## the engine without Triton: rate, share of the machine's peak (DEVICE=cuda: on a GPU)
 	$(BIN)/python benchmarks/engine.py --device $(or $(DEVICE),cpu)
@@ -70,11 +73,11 @@ compare: $(INSTALLED) $(CHECKPOINT)/config.json  ## rate, latency, CPU and memor
 
 check: $(INSTALLED)  ## lint, formatting, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
-	$(BIN)/clang-format --dry-run --Werror engine/native/*
+	$(BIN)/clang-format --dry-run --Werror engine/native/* server/native/*
 
 format: $(INSTALLED)  ## fix what ruff and clang-format can fix
-	$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; $(BIN)/clang-format -i engine/native/*
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; $(BIN)/clang-format -i engine/native/* server/native/*
 
 clean:  ## remove the virtual environments, the prepared checkpoint and caches
-	rm -rf .venv .venv-peers $(CHECKPOINT) $(dir $(CHECKPOINT)).checkpoint-* *.egg-info build engine/emotion_engine/*.so .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-peers $(CHECKPOINT) $(dir $(CHECKPOINT)).checkpoint-* *.egg-info build engine/emotion_engine/*.so server/emotion_server/*.so .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

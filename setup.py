@@ -1,7 +1,8 @@
-"""Builds the encoder in C++ (`engine/native`); pyproject.toml has everything else.
+"""Builds what is in C++; pyproject.toml has everything else.
 
-It is a shared library that `emotion_engine.native` loads with ctypes. If it cannot be built (no
-compiler, or not x86-64), the installation succeeds without it, and torch computes instead.
+Both are shared libraries that Python loads with ctypes. If one cannot be built, the installation
+succeeds without it: without the encoder (`engine/native`; it needs x86-64), torch computes instead;
+without the door (`server/native`; it needs libnghttp2-dev), serve.py says so and does not serve.
 """
 
 import platform
@@ -24,5 +25,15 @@ NATIVE = Extension(
     optional=True,
 )
 
-can_build = sys.platform == "linux" and platform.machine() == "x86_64"
-setup(ext_modules=[NATIVE] if can_build else [])
+DOOR = Extension(
+    "emotion_server._door",
+    sources=["server/native/door.cpp"],
+    depends=sorted(glob("server/native/*.h")),
+    extra_compile_args=["-std=c++17", "-O2"],
+    libraries=["nghttp2"],
+    optional=True,
+)
+
+is_linux = sys.platform == "linux"
+is_x86 = platform.machine() == "x86_64"
+setup(ext_modules=[NATIVE] * (is_linux and is_x86) + [DOOR] * is_linux)

@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Asks a running server for real answers and says whether it is healthy (exit code 0 or 1)."""
+"""Asks a running server for real answers and says whether it is healthy (exit code 0 or 1).
+
+A server that refuses because it is overloaded is healthy.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import sys
 
 from emotion_client.arguments import MAX_TIMEOUT_S, check_url
 from emotion_client.client import DEFAULT_URL
-from emotion_client.errors import EmotionError
+from emotion_client.errors import EmotionError, Overloaded
 from emotion_command.numbers import checked, number_above
 from emotion_command.runner import Command
 from emotion_server.probe import check
@@ -56,8 +59,12 @@ def ask(args: argparse.Namespace) -> int:
         EmotionError: it does not answer.
     """
     with InferenceServerClient(args.url) as server:
-        check(server, url=args.url, timeout_s=args.timeout)
-    COMMAND.say(f"{args.url} answers")
+        try:
+            check(server, url=args.url, timeout_s=args.timeout)
+        except Overloaded as error:
+            COMMAND.say(f"{error}; it is busy, not ill")
+        else:
+            COMMAND.say(f"{args.url} answers")
     return 0
 
 

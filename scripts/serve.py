@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Serves the model repository on NVIDIA Triton until Ctrl-C or SIGTERM.
 
-While it serves, it asks Triton for a real answer every few seconds. After three failures in a row
-it stops Triton and exits with 1, so that a supervisor can start it again.
+Callers connect to a door, which checks each request and hands it to Triton in time. If Triton, a
+model or the door dies or hangs, it is started again, and requests wait for it. After five restarts
+in five minutes the exit code is 1.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ import sys
 from pathlib import Path
 
 from emotion_command.checkout import REPOSITORY
+from emotion_command.numbers import number_above
 from emotion_command.runner import Command
 from emotion_command.signals import Interruption
-from emotion_server.address import Address
+from emotion_server.address import Address, add_address_options
 from emotion_server.admin_calls import HEADER, read_key
-from emotion_server.triton_server import TritonServer
-from emotion_server.watch import watch
+from emotion_server.door_process import MAX_WAIT_S
+from emotion_server.service import Service
 
 COMMAND = Command("serve", extra="serve")
+LONGEST_WAIT_S = 60.0
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,7 +36,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    default = Address()
     parser.add_argument(
         "--model-repository",
         type=Path,
@@ -41,20 +43,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="FOLDER",
         help="a repository like this project's (%(default)s)",
     )
-    parser.add_argument(
-        "--host",
-        default=default.host,
-        help="address to bind; 0.0.0.0 lets other machines call, without authentication "
-        "(%(default)s)",
-    )
-    for name, use in (("http", "HTTP"), ("grpc", "gRPC"), ("metrics", "Prometheus metrics")):
-        parser.add_argument(
-            f"--{name}-port",
-            type=int,
-            default=getattr(default, f"{name}_port"),
-            metavar="PORT",
-            help=f"{use}; 0 takes a free port (%(default)s)",
-        )
+    add_address_options(parser)
     parser.add_argument(
         "--admin-key-file",
         type=Path,
@@ -69,28 +58,36 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="also publish quantiles of request and queue time (nv_inference_*_summary_us); "
         "this costs an eighth of the rate on two cores",
     )
+    parser.add_argument(
+        "--max-wait",
+        type=number_above(0, LONGEST_WAIT_S),
+        default=MAX_WAIT_S,
+        metavar="SECONDS",
+        help="a request that would wait longer for its turn is refused at once (%(default)g)",
+    )
     parser.add_argument("--verbose", action="store_true", help="show all of Triton's log")
     return parser.parse_args(argv)
 
 
 def serve(args: argparse.Namespace, *, interruption: Interruption) -> int:
-    """Serves until the server is dead; returns the exit code."""
-    server = build_server(args)
+    """Serves until a restart does not help any more; returns the exit code."""
+    service = build_service(args)
     COMMAND.say("starting Triton")
-    with server:
-        COMMAND.say(f"ready. {server.address.describe()} (Ctrl-C stops)")
-        watch(server, complain=COMMAND.complain, check_interruption=interruption.check)
+    with service:
+        COMMAND.say(f"ready. {service.address.describe()} (Ctrl-C stops)")
+        service.supervise(complain=COMMAND.complain, check_interruption=interruption.check)
     return 1
 
 
-def build_server(args: argparse.Namespace) -> TritonServer:
-    """Returns the server that the command line asks for, not started yet."""
-    return TritonServer(
+def build_service(args: argparse.Namespace) -> Service:
+    """Returns what the command line asks for, not started yet."""
+    return Service(
         args.model_repository.resolve(),
         address=Address(args.host, args.http_port, args.grpc_port, args.metrics_port),
         is_verbose=args.verbose,
         admin_key=read_key(args.admin_key_file) if args.admin_key_file else "",
         has_summaries=args.latency_summaries,
+        max_wait_s=args.max_wait,
         report=COMMAND.say,
     )
 

@@ -12,7 +12,7 @@ from clients import CLIENTS
 from emotion_client import EmotionClient
 from emotion_command.checkout import REPOSITORY, ROOT
 from emotion_server.address import FREE_PORTS
-from emotion_server.triton_server import TritonServer
+from emotion_server.service import Service
 from tritonclient.grpc import InferenceServerClient
 
 ADMIN_KEY = "0123456789abcdef"
@@ -36,9 +36,16 @@ def default_repository(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def server(default_repository):
-    """Triton with the default checkpoint, on free ports of 127.0.0.1, with all its metrics."""
-    with TritonServer(
-        default_repository, address=FREE_PORTS, admin_key=ADMIN_KEY, has_summaries=True
+    """The default checkpoint on free ports of 127.0.0.1, with all of Triton's metrics.
+
+    Requests may wait long: a slow machine would refuse what some tests send at once.
+    """
+    with Service(
+        default_repository,
+        address=FREE_PORTS,
+        admin_key=ADMIN_KEY,
+        has_summaries=True,
+        max_wait_s=20,
     ) as running:
         yield running
 

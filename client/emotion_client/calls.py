@@ -45,17 +45,22 @@ CONTACT_TIMEOUT_S = 2.0
 # While servers are known, do not wait long for a name server that hangs.
 LOOKUP_TIMEOUT_S, LOOKUP_AGAIN_TIMEOUT_S = 5.0, 0.5
 MAX_POLL_S = 0.1
+BULK_PAUSE_S = 0.5
 # Longer texts take milliseconds to tokenize, which would block an event loop.
 MAX_CHARS_INLINE = 8192
 
 
 @dataclass(frozen=True)
 class Infer:
-    """Send a request to a server. The result is its ModelInferResponse."""
+    """Send a request to a server. The result is its ModelInferResponse.
+
+    Bulk requests let others go first.
+    """
 
     replica: Replica
     request: Any
     timeout_s: float
+    is_bulk: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,10 +139,12 @@ class Job(Generic[T]):
     Attributes:
         prepare: tokenizes it for a checkpoint; called again if another one answers.
         num_chars: characters to tokenize.
+        is_bulk: whether the server lets others go first, and is asked again if it is overloaded.
     """
 
     prepare: Callable[[ServerInfo], Work[T]]
     num_chars: int
+    is_bulk: bool = False
 
 
 def ask(pool: Pool, job: Job[T], *, deadline: Deadline) -> Flow[T]:
@@ -155,6 +162,10 @@ def ask(pool: Pool, job: Job[T], *, deadline: Deadline) -> Flow[T]:
         num_attempts += 1
         try:
             return (yield from _attempt(pool, turn, job=job, deadline=deadline))
+        except Overloaded:
+            if not job.is_bulk or deadline.remaining() < BULK_PAUSE_S:
+                raise
+            yield Pause(BULK_PAUSE_S)
         except (Unavailable, WrongServer, DeadlineExceeded) as error:
             pool.check_open()
             pool.put_aside(turn.replica, error=error)
@@ -319,7 +330,7 @@ def _send_for(replica: Replica, *, job: Job[T], info: ServerInfo, deadline: Dead
     for start in range(0, len(work.encodings), MAX_ROWS):
         rows = work.encodings[start : start + MAX_ROWS]
         request = build_request(rows, revision=info.revision)
-        response = yield _infer(replica, request, deadline=deadline)
+        response = yield _infer(replica, request, deadline=deadline, is_bulk=job.is_bulk)
         predictions += parse_predictions(
             response, encodings=rows, info=info, url=str(replica.address)
         )
@@ -334,8 +345,8 @@ def _compute(function: Callable[[], T], *, replica: Replica, deadline: Deadline)
     return result
 
 
-def _infer(replica: Replica, request: Any, *, deadline: Deadline) -> Infer:
+def _infer(replica: Replica, request: Any, *, deadline: Deadline, is_bulk: bool = False) -> Infer:
     remaining_s = deadline.remaining()
     if remaining_s <= 0:
         raise deadline.error(replica.address)
-    return Infer(replica, request, remaining_s)
+    return Infer(replica, request, remaining_s, is_bulk)

@@ -18,6 +18,7 @@ from emotion_client.errors import Unavailable
 
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
 Headers = tuple[tuple[str, str], ...]
+BULK_HEADER = ("request-priority", "bulk")
 _OPTIONS: tuple[tuple[str, Any], ...] = (
     # A tokenizer with 250,000 words takes 17 MB; gRPC's default limit is 4 MB.
     ("grpc.max_receive_message_length", -1),
@@ -119,9 +120,16 @@ class Connection:
             )
 
 
-def add_trace_context(headers: Headers) -> Headers:
-    """Returns the headers with the caller's OpenTelemetry trace context, if there is one."""
-    if "opentelemetry.trace" not in sys.modules:
+def complete_headers(headers: Headers, *, is_bulk: bool) -> Headers:
+    """Returns the headers of one request.
+
+    Args:
+        headers: those of every call.
+        is_bulk: adds the mark of bulk requests.
+    """
+    if is_bulk:
+        headers = (*headers, BULK_HEADER)
+    if "opentelemetry.trace" not in sys.modules:  # else the caller's trace context goes along
         return headers
     from opentelemetry.propagate import inject
 

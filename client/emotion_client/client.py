@@ -24,7 +24,7 @@ from emotion_client.arguments import (
 )
 from emotion_client.bulk import MAX_IN_FLIGHT, Group, Window, group
 from emotion_client.calls import Command, Compute, Deadline, Flow, Infer, Job, LookUp, ask, probe
-from emotion_client.channel import TLS, Connection, add_trace_context
+from emotion_client.channel import TLS, Connection, complete_headers
 from emotion_client.errors import EmotionError, ServiceError, translate
 from emotion_client.jobs import info_job, song_job, text_job
 from emotion_client.lookup import look_up
@@ -296,7 +296,7 @@ class EmotionClient:
             return connection.infer(
                 command.request,
                 timeout=command.timeout_s,
-                metadata=add_trace_context(self._headers),
+                metadata=complete_headers(self._headers, is_bulk=command.is_bulk),
             )
         except grpc.RpcError as error:
             url = str(command.replica.address)

@@ -3,7 +3,7 @@
 EmotionError
 ├── InvalidInput        the caller's fault: a retry cannot help
 └── ServiceError        the service's fault
-    ├── Overloaded          no memory for the request, a proxy's limit, or a limit of the queue
+    ├── Overloaded          the wait would be too long, or there is no memory for the request
     ├── DeadlineExceeded    no answer within timeout_s
     ├── Unavailable         not reachable, or the server is starting, stopping or broken
     ├── WrongServer         not a Triton with these models, another protocol, or access denied
@@ -31,7 +31,7 @@ class ServiceError(EmotionError):
 
 
 class Overloaded(ServiceError):
-    """No memory, a proxy's limit, or a limit of the queue (by default it has none). Send less."""
+    """The answer would come too late, or there is no memory for the request. Send less."""
 
 
 class DeadlineExceeded(ServiceError):
@@ -68,6 +68,7 @@ _TRANSLATIONS: tuple[tuple[str | None, str, type[EmotionError]], ...] = (
     ("DEADLINE_EXCEEDED", "", DeadlineExceeded),
     ("INVALID_ARGUMENT", "revision mismatch", RevisionChanged),
     ("INVALID_ARGUMENT", "", InvalidInput),
+    ("UNAVAILABLE", "is overloaded", Overloaded),
     ("UNAVAILABLE", "Exceeds maximum queue size", Overloaded),
     ("UNAVAILABLE", "Request timeout expired", Overloaded),
     ("UNAVAILABLE", "has no memory for", Overloaded),

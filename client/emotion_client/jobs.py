@@ -36,7 +36,7 @@ def texts_job(
         own = encodings if is_known else info.tokenizer.encode(texts)
         return Work(own, finish=lambda predictions: predictions)
 
-    return Job(prepare, num_chars=sum(map(len, texts)))
+    return Job(prepare, num_chars=sum(map(len, texts)), is_bulk=True)
 
 
 def song_job(lyrics: str, *, by: str) -> Job[SongPrediction]:

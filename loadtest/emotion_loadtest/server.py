@@ -14,7 +14,7 @@ from emotion_client import ServerInfo
 from emotion_client.errors import translate
 from emotion_command.checkout import REPOSITORY
 from emotion_server.address import FREE_PORTS
-from emotion_server.triton_server import TritonServer
+from emotion_server.service import Service
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
@@ -40,7 +40,7 @@ def open_server(
         yield url
         return
     report("starting Triton on free ports of 127.0.0.1")
-    with TritonServer(repository, address=FREE_PORTS, report=report) as server:
+    with Service(repository, address=FREE_PORTS, report=report) as server:
         yield server.address.url
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import socket
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -44,6 +45,25 @@ class Address:
 
 FREE_PORTS = Address(http_port=0, grpc_port=0, metrics_port=0)
 """Free ports of 127.0.0.1."""
+
+
+def add_address_options(parser: argparse.ArgumentParser) -> None:
+    """Adds --host and one option for each port; the defaults are those of `Address`."""
+    default = Address()
+    parser.add_argument(
+        "--host",
+        default=default.host,
+        help="address to bind; 0.0.0.0 lets other machines call, without authentication "
+        "(%(default)s)",
+    )
+    for name, use in (("http", "HTTP"), ("grpc", "gRPC"), ("metrics", "Prometheus metrics")):
+        parser.add_argument(
+            f"--{name}-port",
+            type=int,
+            default=getattr(default, f"{name}_port"),
+            metavar="PORT",
+            help=f"{use}; 0 takes a free port (%(default)s)",
+        )
 
 
 def claim_ports(address: Address) -> Address:

@@ -33,15 +33,16 @@ from emotion_server.address import Address, claim_ports
 from emotion_server.admin_calls import build_lock_options, make_key
 from emotion_server.errors import StartError
 from emotion_server.probe import check
+from emotion_server.processes import die_with_us, find_children, is_alive
 from emotion_server.triton_binary import TritonBinary, find_triton
 
 START_TIMEOUT_S = 300.0
 REPORT_INTERVAL_S = 5.0
 EXIT_TIMEOUT_S = 15  # Triton waits this long for requests in flight
 KILL_AFTER_S = EXIT_TIMEOUT_S + 5.0
-BROKEN_KILL_AFTER_S = 2.0
 READER_TIMEOUT_S = 5.0
 NUM_KEPT_LINES = 200
+MODEL_COMMAND = re.compile(r"/([^/ ]+)/1/model\.py")
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108, where Triton puts it
 TRITON_LINE = re.compile(r"([IWEF])\d{4} ")
 # Triton logs these as errors at every start on a machine without a GPU.
@@ -62,12 +63,16 @@ class TritonServer:
     Args:
         repository: the model repository to serve.
         address: where to listen.
+        metrics_host: address to bind for the metrics; "" is that of the other ports.
         is_verbose: forward all of Triton's log to standard error, not only errors.
         admin_key: unlocks the administrative calls (see `admin_calls`); "" locks them.
         has_summaries: also publish quantiles of request and queue time. On two cores of an AMD
             EPYC this costs an eighth of the rate of short texts: 674 instead of 752 per second,
             medians of six alternating rounds (2026-11).
         report: gets a line of progress every few seconds while Triton starts.
+
+    Attributes:
+        models: the process of each Python model, by the model's name.
 
     Raises:
         StartError: on entering, if Triton does not become ready.
@@ -79,6 +84,7 @@ class TritonServer:
 
     repository: Path
     address: Address = field(default=Address(), kw_only=True)
+    metrics_host: str = field(default="", kw_only=True)
     is_verbose: bool = field(default=False, kw_only=True)
     admin_key: str = field(default="", kw_only=True, repr=False)
     has_summaries: bool = field(default=False, kw_only=True)
@@ -96,6 +102,7 @@ class TritonServer:
         try:
             self._start(self._set_up())
             self._wait_until_ready()
+            self.models = self._find_models()
         except BaseException:
             self.stop()
             raise
@@ -113,6 +120,10 @@ class TritonServer:
         """Returns whether the Triton process runs, healthy or not."""
         return self._process is not None and self._process.poll() is None
 
+    def find_dead_model(self) -> str | None:
+        """Returns the name of a model whose process has ended, if there is one."""
+        return next((model for model, pid in self.models.items() if not is_alive(pid)), None)
+
     def mark_broken(self) -> None:
         """Marks a model as dead or hung, so that `stop` does not wait for its requests."""
         self._is_broken = True
@@ -123,11 +134,10 @@ class TritonServer:
         Triton waits for requests in flight. Another Ctrl-C skips that wait, if it comes at least
         `emotion_command.signals.QUIET_S` after the one that stopped the command.
         """
-        patience_s = BROKEN_KILL_AFTER_S if self._is_broken else KILL_AFTER_S
         try:
-            if self._process is not None and self.is_running():
+            if self._process is not None and self.is_running() and not self._is_broken:
                 self._process.send_signal(signal.SIGTERM)
-                self._process.wait(patience_s)
+                self._process.wait(KILL_AFTER_S)
         except (KeyboardInterrupt, subprocess.TimeoutExpired):
             pass
         finally:
@@ -183,7 +193,7 @@ class TritonServer:
             f"--exit-timeout-secs={EXIT_TIMEOUT_S}",
             f"--http-address={address.host}",
             f"--grpc-address={address.host}",
-            f"--metrics-address={address.host}",
+            f"--metrics-address={self.metrics_host or address.host}",
             f"--http-port={address.http_port}",
             f"--grpc-port={address.grpc_port}",
             f"--metrics-port={address.metrics_port}",
@@ -228,6 +238,14 @@ class TritonServer:
             return error
         return None
 
+    def _find_models(self) -> dict[str, int]:
+        assert self._process is not None
+        found = {}
+        for pid, command in find_children(self._process.pid).items():
+            if (match := MODEL_COMMAND.search(command)) is not None:
+                found[match[1]] = pid
+        return found
+
     def _remove_traces(self) -> None:
         with hold_signals():  # ignore further Ctrl-C during cleanup
             if self._process is not None:
@@ -239,15 +257,6 @@ class TritonServer:
             for path in SHARED_MEMORY.glob(f"{self._prefix}*"):
                 path.unlink(missing_ok=True)
             shutil.rmtree(self._scratch, ignore_errors=True)
-
-
-def die_with_us() -> list[str]:
-    """Returns a prefix with which the kernel stops a command when this process is killed.
-
-    Without setpriv (part of util-linux), `kill -9` of this process leaves Triton running.
-    """
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
 def is_error(line: str) -> bool:

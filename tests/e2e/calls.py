@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import urllib.request
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -47,6 +49,16 @@ def start_all(jobs: list[Any], *, at_a_time: int) -> list[Future[Any]]:
     """Runs functions concurrently; returns when all are done."""
     with ThreadPoolExecutor(at_a_time) as pool:
         return [pool.submit(job) for job in jobs]
+
+
+def ask_http(
+    port: int, method: str, path: str, body: bytes | str | None = None
+) -> tuple[int, bytes]:
+    """Returns status and body of an answer over HTTP."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)) as connection:
+        connection.request(method, path, body=body)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
 
 
 def read_metric(metrics_port: int, name: str) -> float:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import signal
 from contextlib import ExitStack
 
-from e2e.serve_process import serve
+from e2e.serve_process import are_gone, find_traces, serve
 from emotion_server.address import FREE_PORTS, claim_ports
 
-DEATHS = {
-    "killed": lambda running: os.kill(running.triton_pid(), signal.SIGKILL),
-    "stopped": lambda running: running.process.send_signal(signal.SIGTERM),
-    "model-killed": lambda running: os.kill(running.model_pid("emotion"), signal.SIGKILL),
-}
+DEATHS = {"killed": signal.SIGKILL, "stopped": signal.SIGTERM}
 
 
 class Replica:
@@ -40,7 +36,11 @@ class Replica:
         self.running.wait_until_ready()
 
     def die_and_start_again(self, death):
-        DEATHS[death](self.running)
+        left, prefix = self.running.descendants(), self.running.read_prefix()
+        self.running.process.send_signal(DEATHS[death])
         self.running.process.wait(60)
+        assert are_gone(left, within_s=30)
+        for path in find_traces(prefix):  # a killed serve.py leaves its scratch folder
+            shutil.rmtree(path)
         self._stack.close()
         self.start()

@@ -41,6 +41,9 @@ class ServeProcess:
     def wait_until_ready(self) -> None:
         self._wait_until(lambda: "ready." in self.output.read_text())
 
+    def wait_until_restarted(self) -> None:
+        self._wait_until(lambda: "is back after" in self.output.read_text())
+
     def wait_until_triton_starts(self) -> None:
         self._wait_until(lambda: any(self._find_triton()))
 
@@ -66,9 +69,12 @@ class ServeProcess:
         pids = children(self.triton_pid())
         return next(pid for pid in pids if f"/{model}/1/model.py" in command(pid))
 
+    def door_pid(self) -> int:
+        return next(pid for pid in children(self.process.pid) if "server.door" in command(pid))
+
     def descendants(self) -> list[int]:
-        triton = self.triton_pid()
-        return [triton, *children(triton)]
+        own = children(self.process.pid)
+        return [*own, *(pid for each in own for pid in children(each))]
 
     def read_prefix(self) -> str:
         """Returns the beginning of the names of the server's shared memory and scratch folder."""

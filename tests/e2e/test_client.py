@@ -118,10 +118,16 @@ def test_is_ready_and_info_of_the_real_server(client):
     assert client.info is info
 
 
-@pytest.mark.parametrize("port", ["http_port", "metrics_port"])
-def test_predict_other_port_of_triton_is_a_typed_error(open_client, server, port):
+@pytest.mark.parametrize(
+    ("port", "sentence"),
+    [
+        ("http_port", "Trying to connect an http1.x server"),
+        ("metrics_port", "is it the gRPC port of a running Triton"),
+    ],
+)
+def test_predict_other_port_of_triton_is_a_typed_error(open_client, server, port, sentence):
     own = open_client(f"127.0.0.1:{getattr(server.address, port)}")
-    with pytest.raises(EmotionError, match="is it the gRPC port of a running Triton"):
+    with pytest.raises(EmotionError, match=sentence):
         own.predict("la")
     assert not own.is_ready()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from emotion_client.protocol import PROTOCOL
 from emotion_command.checkout import REPOSITORY
+from emotion_server.door_process import MAX_WAIT_S
 from fake_triton import read_config
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from protocol_page import EXAMPLES, PAGE, read_blocks, read_table
@@ -108,7 +109,7 @@ def test_page_has_the_limits_of_the_repository():
     assert {config.max_batch_size for config in configs} == {64}
     assert "`rows` is 1 to 64" in text
     assert not any(config.dynamic_batching.HasField("default_queue_policy") for config in configs)
-    assert "The queues have no limit and no timeout of their own." in text
+    assert f"more than {MAX_WAIT_S:g} s for its turn" in text
     assert f"Check that `protocol` is {PROTOCOL}." in text
 
 

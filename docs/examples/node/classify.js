@@ -9,7 +9,7 @@ const { loadSync } = require("@grpc/proto-loader");
 const PROTO = path.join(__dirname, "..", "inference.proto");
 const TIMEOUT_S = 10;
 // What Triton says; a prefix may stand before it, so look for it anywhere in the message.
-const BUSY = /Exceeds maximum queue size|Request timeout expired/;
+const BUSY = /is overloaded|Exceeds maximum queue size|Request timeout expired/;
 const UNWELL = /is not healthy|has no available versions|is not at ready state|Server is stopping/;
 
 /** Asks for all texts in one request, at most 64; rejects with gRPC's error. */

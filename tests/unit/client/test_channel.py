@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from emotion_client import TLS
-from emotion_client.channel import add_trace_context
+from emotion_client.channel import complete_headers
 from opentelemetry import trace
 
 
@@ -21,23 +21,24 @@ def test_tls_missing_file_is_found_at_the_first_call_and_named(tmp_path):
         tls.credentials()
 
 
-def test_add_trace_context_of_the_caller_is_sent_as_traceparent():
+def test_complete_headers_of_the_caller_is_sent_as_traceparent():
     span = trace.NonRecordingSpan(
         trace.SpanContext(0xABC, 0xDEF, is_remote=False, trace_flags=trace.TraceFlags(1))
     )
     with trace.use_span(span):
-        headers = add_trace_context((("authorization", "secret"),))
+        headers = complete_headers((("authorization", "secret"),), is_bulk=False)
     assert headers == (
         ("authorization", "secret"),
         ("traceparent", f"00-{0xABC:032x}-{0xDEF:016x}-01"),
     )
-    assert add_trace_context(()) == ()
+    assert complete_headers((), is_bulk=False) == ()
 
 
-def test_add_trace_context_without_opentelemetry_adds_and_imports_nothing():
+def test_complete_headers_without_opentelemetry_adds_and_imports_nothing():
     code = (
-        "import sys; from emotion_client.channel import add_trace_context as add; "
-        "print(add((('a', 'b'),)), any(name.startswith('opentelemetry') for name in sys.modules))"
+        "import sys; from emotion_client.channel import complete_headers as add; "
+        "print(add((('a', 'b'),), is_bulk=False), "
+        "any(name.startswith('opentelemetry') for name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "(('a', 'b'),) False"

@@ -3,9 +3,9 @@
 from collections import Counter
 
 import pytest
-from emotion_client import InvalidInput, Overloaded, Prediction, Unavailable
+from emotion_client import InvalidInput, Overloaded, Prediction, ServerError, Unavailable
 from emotion_client.bulk import FIRST_WINDOW, MAX_IN_FLIGHT, MAX_WINDOW_CHARS, ROWS_PER_REQUEST
-from fake_behaviours import QUEUE_FULL, Late
+from fake_behaviours import MODEL_FAILED, QUEUE_FULL, Late
 from fake_contract import expected_probabilities
 
 from checkpoints import LABELS
@@ -89,13 +89,28 @@ def test_return_puts_errors_in_their_places(client):
 
 
 def test_failed_request_fails_only_its_own_texts(client, server):
-    server.behave(QUEUE_FULL)
+    server.behave(MODEL_FAILED)
     found = list(client.predict_many([VERSE] * 200, on_error="return"))
     counts = Counter(type(result) for result in found)
-    assert counts == {Overloaded: ROWS_PER_REQUEST, Prediction: 200 - ROWS_PER_REQUEST}
-    server.behave(QUEUE_FULL)
-    with pytest.raises(Overloaded):
+    assert counts == {ServerError: ROWS_PER_REQUEST, Prediction: 200 - ROWS_PER_REQUEST}
+    server.behave(MODEL_FAILED)
+    with pytest.raises(ServerError):
         list(client.predict_many([VERSE] * 200))
+
+
+def test_overloaded_server_is_asked_again_in_bulk_until_the_deadline(open_client, server):
+    client = open_client(server.url, timeout_s=2)
+    server.behave(QUEUE_FULL, QUEUE_FULL)
+    assert [type(each) for each in client.predict_many([VERSE])] == [Prediction]
+    server.always = QUEUE_FULL
+    assert [type(each) for each in client.predict_many([VERSE], on_error="return")] == [Overloaded]
+
+
+def test_requests_in_bulk_are_marked_and_others_are_not(client, server):
+    client.predict(VERSE)
+    list(client.predict_many([VERSE]))
+    marks = [call.metadata.get("request-priority") for call in server.calls]
+    assert (marks[-2:], set(marks[:-1])) == ([None, "bulk"], {None})
 
 
 def test_unreachable_server_is_an_error_for_every_text(open_client):

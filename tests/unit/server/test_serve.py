@@ -1,24 +1,21 @@
 """The options of `scripts/serve.py`; what it does is tested on a real server."""
 
-from contextlib import nullcontext
-
 import pytest
 from emotion_command.signals import Interruption
-from emotion_server.address import Address
 from emotion_server.errors import StartError
+from emotion_server.service import Service
 
 from scripts import serve
-from scripts.serve import build_server, parse_args
+from scripts.serve import build_service, parse_args
 
 
 def test_serve_ends_after_a_ctrl_c_that_python_discarded(monkeypatch):
-    def watch(server, *, complain, check_interruption):
+    def supervise(self, *, complain, check_interruption):
         check_interruption()
 
-    running = nullcontext()
-    running.address = Address()
-    monkeypatch.setattr(serve, "build_server", lambda args: running)
-    monkeypatch.setattr(serve, "watch", watch)
+    monkeypatch.setattr(Service, "__enter__", lambda self: self)
+    monkeypatch.setattr(Service, "__exit__", lambda self, *_: None)
+    monkeypatch.setattr(Service, "supervise", supervise)
     interruption = Interruption()
     assert serve.serve(parse_args([]), interruption=interruption) == 1
     interruption.is_wanted = True
@@ -26,20 +23,29 @@ def test_serve_ends_after_a_ctrl_c_that_python_discarded(monkeypatch):
         serve.serve(parse_args([]), interruption=interruption)
 
 
-def test_build_server_options_reach_triton(tmp_path):
+def test_build_service_takes_the_options(tmp_path):
     key = tmp_path / "key"
     key.write_text("0123456789abcdef\n")
-    server = build_server(parse_args([f"--admin-key-file={key}", "--latency-summaries"]))
-    assert (server.admin_key, server.has_summaries) == ("0123456789abcdef", True)
-    assert server.admin_key not in repr(server)
+    options = [f"--admin-key-file={key}", "--latency-summaries", "--max-wait=0.5"]
+    service = build_service(parse_args(options))
+    assert (service.admin_key, service.has_summaries) == ("0123456789abcdef", True)
+    assert service.max_wait_s == 0.5
+    assert service.admin_key not in repr(service)
 
 
-def test_build_server_has_no_key_by_default():
-    server = build_server(parse_args([]))
-    assert (server.admin_key, server.has_summaries) == ("", False)
+def test_build_service_has_no_key_by_default():
+    service = build_service(parse_args([]))
+    assert (service.admin_key, service.has_summaries) == ("", False)
 
 
-def test_build_server_file_without_a_key_is_refused(tmp_path):
+def test_build_service_file_without_a_key_is_refused(tmp_path):
     (tmp_path / "key").touch()
     with pytest.raises(StartError, match="--admin-key-file"):
-        build_server(parse_args([f"--admin-key-file={tmp_path / 'key'}"]))
+        build_service(parse_args([f"--admin-key-file={tmp_path / 'key'}"]))
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "61", "x", "nan"])
+def test_max_wait_out_of_range_is_wrong_usage(value):
+    with pytest.raises(SystemExit) as caught:
+        parse_args([f"--max-wait={value}"])
+    assert caught.value.code == 2

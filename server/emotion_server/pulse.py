@@ -1,0 +1,91 @@
+"""Whether each model answers, and tells a busy one from one that hangs.
+
+Each model is asked over and over by a thread of its own. One that does not answer but uses the
+processor is at work on something long.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from time import monotonic
+
+import numpy as np
+from emotion_client.client import PROBE_TEXT
+from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
+from tritonclient.utils import InferenceServerException
+
+from emotion_server.processes import is_stopped, read_cpu_s
+
+INTERVAL_S = 1.0
+TIMEOUT_S = 3.0
+# A model that neither answers nor computes for so long hangs; one that computes without an answer
+# for the longer time does so for ever.
+IDLE_HANG_S, BUSY_HANG_S = 6.0, 60.0
+# One that was stopped by a signal is not waited for so long.
+STOPPED_HANG_S = 2.0
+MIN_CPU_S = 0.05
+
+
+@dataclass
+class Pulse:
+    """One model's.
+
+    Args:
+        model: its name.
+        pid: its process.
+        url: "host:port" of Triton.
+    """
+
+    model: str
+    pid: int
+    url: str
+    answered_at: float = field(default_factory=monotonic, init=False)
+    worked_at: float = field(default_factory=monotonic, init=False)
+    ran_at: float = field(default_factory=monotonic, init=False)
+
+    def __post_init__(self) -> None:
+        self._cpu_s = read_cpu_s(self.pid)
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._ask_on, daemon=True)
+        self._thread.start()
+
+    def is_hung(self) -> bool:
+        """Returns whether the model will not answer any more. Call it often."""
+        now, cpu_s = monotonic(), read_cpu_s(self.pid)
+        if cpu_s - self._cpu_s >= MIN_CPU_S:
+            self._cpu_s, self.worked_at = cpu_s, now
+        if not is_stopped(self.pid):
+            self.ran_at = now
+        silent_s = now - self.answered_at
+        idle_s = min(silent_s, now - self.worked_at)
+        stopped_s = now - self.ran_at
+        return idle_s > IDLE_HANG_S or silent_s > BUSY_HANG_S or stopped_s > STOPPED_HANG_S
+
+    def stop(self) -> None:
+        """Ends the thread soon."""
+        self._is_over.set()
+
+    def _ask_on(self) -> None:
+        inputs, outputs = build_probe(self.model)
+        with InferenceServerClient(self.url) as server:
+            while not self._is_over.wait(INTERVAL_S):
+                try:
+                    server.infer(self.model, inputs, outputs=outputs, client_timeout=TIMEOUT_S)
+                except InferenceServerException:
+                    continue
+                self.answered_at = monotonic()
+
+
+def build_probe(model: str) -> tuple[list[InferInput], list[InferRequestedOutput]]:
+    """Returns a small request for a model: its inputs and outputs."""
+    if model == "emotion_info":
+        return [], [InferRequestedOutput("revision")]
+    if model == "emotion_tokenizer":
+        text = InferInput("text", [1, 1], "BYTES")
+        text.set_data_from_numpy(np.array([[PROBE_TEXT.encode()]], dtype=object))
+        return [text], [InferRequestedOutput("num_tokens")]
+    ids, mask = (InferInput(name, [1, 1], "INT64") for name in ("input_ids", "attention_mask"))
+    ids.set_data_from_numpy(np.zeros((1, 1), dtype=np.int64))
+    mask.set_data_from_numpy(np.ones((1, 1), dtype=np.int64))
+    return [ids, mask], [InferRequestedOutput("confidence")]

@@ -1,0 +1,182 @@
+"""The whole of what is served: Triton, and the door in front of it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from tritonclient.grpc import InferenceServerClient
+from tritonclient.utils import InferenceServerException
+
+from emotion_server.address import Address, claim_ports
+from emotion_server.door_process import MAX_WAIT_S, DoorProcess
+from emotion_server.errors import StartError
+from emotion_server.pulse import Pulse
+from emotion_server.triton_server import TritonServer
+
+CHECK_INTERVAL_S = 0.1
+DOOR_TIMEOUT_S, READY_TIMEOUT_S = 15.0, 1.0
+# Beyond so many restarts in so many seconds, something is wrong that a restart does not cure.
+MAX_RESTARTS, RESTARTS_WINDOW_S = 5, 300.0
+MAX_PAUSE_S = 8.0
+
+
+@dataclass
+class Service:
+    """Triton behind its door, as a context manager: ready inside; stopped afterwards.
+
+    Args:
+        repository: the model repository to serve.
+        address: where callers connect.
+        is_verbose: forward all of Triton's log to standard error, not only errors.
+        admin_key: opens the administrative calls (see `admin_calls`); "" locks them.
+        has_summaries: as of `TritonServer`.
+        max_wait_s: the longest that a request waits for its turn; beyond it, it is refused.
+        report: gets lines of progress while Triton starts.
+
+    Raises:
+        StartError: on entering, if it does not become ready.
+    """
+
+    repository: Path
+    address: Address = field(default=Address(), kw_only=True)
+    is_verbose: bool = field(default=False, kw_only=True)
+    admin_key: str = field(default="", kw_only=True, repr=False)
+    has_summaries: bool = field(default=False, kw_only=True)
+    max_wait_s: float = field(default=MAX_WAIT_S, kw_only=True)
+    report: Callable[[str], None] = field(default=lambda _: None, kw_only=True)
+
+    def __enter__(self) -> Service:
+        self.address = claim_ports(self.address)
+        inner = Address(http_port=0, grpc_port=0, metrics_port=self.address.metrics_port)
+        self.triton = TritonServer(
+            self.repository,
+            address=claim_ports(inner),
+            metrics_host=self.address.host,
+            is_verbose=self.is_verbose,
+            admin_key=self.admin_key,
+            has_summaries=self.has_summaries,
+            report=self.report,
+        )
+        self._stack = ExitStack()
+        self._pulses: list[Pulse] = []
+        try:
+            self.triton.__enter__()
+            self._stack.callback(self._stop_triton)
+            self.door = self._stack.enter_context(
+                DoorProcess(
+                    self.address,
+                    self.triton.address,
+                    max_wait_s=self.max_wait_s,
+                    admin_key=self.admin_key,
+                )
+            )
+            self._wait_for_door()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def supervise(
+        self, *, complain: Callable[[str], None], check_interruption: Callable[[], None]
+    ) -> None:
+        """Replaces what dies or hangs; returns when that does not help any more.
+
+        Args:
+            complain: gets a sentence on each death.
+            check_interruption: called often; raises KeyboardInterrupt after a Ctrl-C or SIGTERM
+                that Python discarded.
+        """
+        restarts: deque[float] = deque()
+        self._watch_models()
+        while True:
+            time.sleep(CHECK_INTERVAL_S)
+            check_interruption()
+            reason = self._find_reason()
+            if reason is None:
+                continue
+            while restarts and time.monotonic() - restarts[0] > RESTARTS_WINDOW_S:
+                restarts.popleft()
+            if len(restarts) >= MAX_RESTARTS:
+                complain(
+                    f"{reason}; {MAX_RESTARTS} restarts in {RESTARTS_WINDOW_S:.0f} s did not help"
+                )
+                return
+            complain(f"{reason}; restarting")
+            restarts.append(time.monotonic())
+            self._restart(num_before=len(restarts) - 1, complain=complain)
+
+    def _find_reason(self) -> str | None:
+        """Returns why something must be replaced, if so."""
+        if not self.door.is_running():
+            return f"the door ended with {self.door.describe_exit()}"
+        if not self.triton.is_running():
+            return f"Triton died: {self.triton.describe_exit()}"
+        dead = self.triton.find_dead_model()
+        if dead is not None:
+            return f"the process of {dead} died"
+        for pulse in self._pulses:
+            if pulse.is_hung():
+                return f"{pulse.model} hangs"
+        return None
+
+    def _restart(self, *, num_before: int, complain: Callable[[str], None]) -> None:
+        start = time.monotonic()
+        if not self.door.is_running():
+            self.door.start()
+            self._wait_for_door()
+            self.report(f"the door is back after {time.monotonic() - start:.1f} s")
+            return
+        self._stop_triton(is_broken=True)
+        if num_before:
+            time.sleep(min(MAX_PAUSE_S, 2.0 ** (num_before - 1)))
+        try:
+            self.triton.__enter__()
+        except StartError as error:
+            complain(str(error))
+            return
+        self._watch_models()
+        self.report(f"Triton is back after {time.monotonic() - start:.1f} s")
+
+    def _watch_models(self) -> None:
+        url = self.triton.address.url
+        self._pulses = [Pulse(model, pid, url) for model, pid in self.triton.models.items()]
+
+    def _stop_triton(self, *, is_broken: bool = False) -> None:
+        for pulse in self._pulses:
+            pulse.stop()
+        self._pulses = []
+        if is_broken:
+            self.triton.mark_broken()
+        self.triton.stop()
+
+    def _wait_for_door(self) -> None:
+        deadline = time.monotonic() + DOOR_TIMEOUT_S
+        with InferenceServerClient(self.address.url) as server:
+            while not is_ready(server):
+                if not self.door.is_running():
+                    raise StartError(f"the door ended with {self.door.describe_exit()}")
+                if time.monotonic() > deadline:
+                    raise StartError(f"the door does not answer within {DOOR_TIMEOUT_S:.0f} s")
+                time.sleep(0.05)
+
+
+def is_ready(server: InferenceServerClient) -> bool:
+    """Returns whether the door says that all models answer."""
+    try:
+        return bool(server.is_server_ready(client_timeout=READY_TIMEOUT_S))
+    except InferenceServerException:
+        return False

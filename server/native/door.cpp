@@ -24,7 +24,8 @@ namespace door {
 constexpr int INTERFACE = 1;  // version of the functions below; native.py expects the same
 constexpr size_t MAX_MESSAGE_BYTES = 16 << 20, MAX_HEADER_BYTES = 16 << 10;
 constexpr size_t MAX_INCOMING_BYTES = 128 << 20;  // of all messages that are not complete
-constexpr size_t MAX_OUTGOING_BYTES = 64 << 20;   // of one connection that does not read
+// Of answers that callers do not read: of one connection, and of all.
+constexpr size_t MAX_OUTGOING_BYTES = 64 << 20, MAX_ALL_OUTGOING_BYTES = 512 << 20;
 constexpr size_t MAX_CONNECTIONS = 2000;
 constexpr uint32_t MAX_STREAMS = 1024;
 constexpr uint64_t MAX_RESETS = 100'000, MAX_RESETS_PER_S = 10'000;
@@ -421,8 +422,9 @@ class Door {
   }
 
   void forget_caller(Request& request) {
-    if (request.caller != nullptr) {
-      request.caller->outgoing_bytes -= request.download.bytes ? request.download.bytes->size() : 0;
+    if (request.caller != nullptr && request.download.bytes) {
+      request.caller->outgoing_bytes -= request.download.bytes->size();
+      outgoing_bytes_ -= request.download.bytes->size();
     }
     request.caller = nullptr;
     incoming_bytes_ -= request.incoming.size();
@@ -529,10 +531,12 @@ class Door {
       nghttp2_submit_response(caller.session, request.stream, nvs.data(), nvs.size(), nullptr);
       return;
     }
-    caller.outgoing_bytes += body.size();
-    if (caller.outgoing_bytes > MAX_OUTGOING_BYTES) {
+    if (caller.outgoing_bytes + body.size() > MAX_OUTGOING_BYTES ||
+        outgoing_bytes_ + body.size() > MAX_ALL_OUTGOING_BYTES) {
       return kill(caller);
     }
+    caller.outgoing_bytes += body.size();
+    outgoing_bytes_ += body.size();
     request.download = {std::make_shared<const std::string>(std::move(body)), 0};
     nghttp2_data_provider provider{};
     provider.source.ptr = &request;
@@ -790,7 +794,7 @@ class Door {
   std::list<std::unique_ptr<Upstream>> upstreams_;
   std::vector<Connection*> dirty_;
   std::vector<RequestPtr> free_, held_;  // ungated ones that wait for Triton; those it lost
-  size_t incoming_bytes_ = 0;
+  size_t incoming_bytes_ = 0, outgoing_bytes_ = 0;
   double ticked_ = 0, next_probe_ = 0, probed_at_ = 0, stopped_at_ = 0;
   int num_probes_ = 0;
   bool is_probe_well_ = true;

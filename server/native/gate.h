@@ -17,9 +17,9 @@
 namespace door {
 
 constexpr size_t MAX_WAITING = 10'000, MAX_WAITING_BYTES = 64 << 20;
-// Rows with Triton: what it computes in this time, but at least a batch, and not more than the
+// Rows with Triton: what it computes in this time, but at least two batches, and not more than the
 // largest GPU needs.
-constexpr double AHEAD_S = 0.5, MIN_AHEAD = 64, MAX_AHEAD = 1024;
+constexpr double AHEAD_S = 0.5, MIN_AHEAD = 128, MAX_AHEAD = 1024;
 constexpr double BYTES_PER_UNIT = 8192;  // long texts cost more than their row
 constexpr double MEMORY_S = 3;           // the rate is a mean over about this time
 constexpr double MIN_BUSY_S = 0.05;
@@ -116,7 +116,10 @@ class Gate {
   double rate() const { return busy_s_ > MIN_BUSY_S ? done_ / busy_s_ : 0; }
   double limit() const {
     const double found = rate();
-    return found > 0 ? std::clamp(AHEAD_S * found, MIN_AHEAD, MAX_AHEAD) : 2 * MIN_AHEAD;
+    if (found <= 0) return MIN_AHEAD;
+    // On a slow machine a batch may take longer than anybody waits.
+    const double most = std::min(MAX_AHEAD, max_wait_s_ / 2 * found);
+    return std::min(std::max(AHEAD_S * found, MIN_AHEAD), most);
   }
 
   std::optional<std::string> find_reason(const T& ticket, double now) const {

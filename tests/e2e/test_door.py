@@ -152,9 +152,9 @@ def hasty(default_repository):
         yield running
 
 
-def flood(url, *, num_calls, at_a_time, headers=None):
-    """Sends wide requests; returns seconds and error, or None, of each."""
-    inputs = ids_inputs([[101] * 128] * 16)
+def flood(url, *, num_calls, at_a_time, num_rows=16, headers=None):
+    """Sends requests of long rows; returns seconds and error, or None, of each."""
+    inputs = ids_inputs([[101] * 128] * num_rows)
 
     def call():
         start = time.monotonic()
@@ -184,7 +184,7 @@ def test_bulk_waits_while_interactive_calls_are_answered(hasty):
     url = hasty.address.url
     with InferenceServerClient(url) as triton:
         load = threading.Thread(
-            target=partial(flood, url, num_calls=120, at_a_time=60, headers=bulk)
+            target=partial(flood, url, num_calls=240, at_a_time=120, num_rows=4, headers=bulk)
         )
         load.start()
         time.sleep(0.5)

@@ -6,9 +6,6 @@ import numpy as np
 import psutil
 import pytest
 from e2e.calls import ids_inputs, infer, start_all
-from emotion_server.address import FREE_PORTS
-from emotion_server.triton_server import TritonServer
-from tritonclient.grpc import InferenceServerClient
 
 AT_A_TIME = 32
 MAX_GROWTH = 16 * 2**20
@@ -18,16 +15,12 @@ MAX_GROWTH = 16 * 2**20
     "num_requests",
     [4_000, pytest.param(100_000, marks=[pytest.mark.long, pytest.mark.timeout(1200)])],
 )
-def test_memory_does_not_grow(num_requests, default_repository):
-    with (
-        TritonServer(default_repository, address=FREE_PORTS) as server,
-        InferenceServerClient(server.address.url) as triton,
-    ):
-        model = find_model_process()
-        ask(triton, num_requests // 4)  # fills caches and pools
-        before = model.memory_full_info().uss
-        ask(triton, num_requests - num_requests // 4)
-        after = model.memory_full_info().uss
+def test_memory_does_not_grow(num_requests, server, triton):
+    model = psutil.Process(server.triton.models["emotion"])
+    ask(triton, num_requests // 4)  # fills caches and pools
+    before = model.memory_full_info().uss
+    ask(triton, num_requests - num_requests // 4)
+    after = model.memory_full_info().uss
     print(f"{num_requests:,} requests: {before / 2**20:.1f} MiB, then {after / 2**20:.1f}")
     assert after - before < MAX_GROWTH
 
@@ -43,13 +36,3 @@ def ask(triton, num_requests):
     for _ in range(num_requests // len(jobs)):
         futures = start_all(jobs, at_a_time=AT_A_TIME)
         assert sum(future.exception() is not None for future in futures) == len(rows) / 10
-
-
-def find_model_process():
-    """Returns the process of the model `emotion` that started last."""
-    found = [
-        each
-        for each in psutil.Process().children(recursive=True)
-        if "stub" in each.name() and any("emotion/1/model.py" in one for one in each.cmdline())
-    ]
-    return max(found, key=lambda process: process.create_time())

@@ -40,7 +40,7 @@ class Served:
 
 
 # Each needs its own server; the unit tests test the engine with all of them.
-LONG_KINDS = ("xlm-roberta", "electra")
+LONG_KINDS = ("xlm-roberta", "electra", "distilbert", "modernbert-mean")
 SERVED_KINDS = [
     pytest.param(kind, marks=[pytest.mark.long] if kind in LONG_KINDS else [])
     for kind in ("default", *KINDS)

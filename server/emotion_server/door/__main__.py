@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import signal
 import sys
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from emotion_server.door.native import GrpcPort
 from emotion_server.errors import StartError
 
 GRACE_S = 15.0
+MAX_FILES = 65_536  # each connection is one
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,9 @@ async def serve(settings: Settings, *, door: GrpcPort) -> None:
 def main() -> int:
     """Reads the settings and serves; returns the exit code."""
     settings = Settings(**json.loads(sys.stdin.readline()))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    num_files = MAX_FILES if most == resource.RLIM_INFINITY else min(most, MAX_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (num_files, most))
     try:
         door = GrpcPort(
             settings.host,

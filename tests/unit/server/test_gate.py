@@ -89,8 +89,8 @@ def saturated(gate):
         assert gate.enter(number) == ""
     first = [number for number, _ in gate.take_all()]
     assert len(first) == FIRST_LIMIT
-    gate.work(first[:100], per_s=100.0)
-    gate.first = first[100:]
+    gone = gate.work(first[:100], per_s=100.0)
+    gate.with_triton = first[100:] + gone
     return gate
 
 
@@ -138,10 +138,11 @@ def test_request_whose_caller_leaves_too_soon_is_refused_when_it_comes(saturated
 
 def test_request_that_waited_too_long_is_refused_instead_of_computed(saturated):
     saturated.now_s += MAX_WAIT_S
-    saturated.leave(saturated.first[0])
+    for number in saturated.with_triton:
+        saturated.leave(number)
     number, reason = saturated.take()
     assert reason.startswith("the server is overloaded: the wait is")
-    assert number not in saturated.first
+    assert number not in saturated.with_triton
 
 
 def test_request_whose_caller_has_left_neither_goes_nor_counts(saturated):
@@ -149,13 +150,13 @@ def test_request_whose_caller_has_left_neither_goes_nor_counts(saturated):
     for number in waiting:
         saturated.drop(number)
     assert fill(saturated, first=1000, num=50) == [""] * 50
-    gone = saturated.work(saturated.first, per_s=100.0)
+    gone = saturated.work(saturated.with_triton, per_s=100.0)
     assert gone
     assert set(gone).isdisjoint(waiting)
 
 
 def test_after_a_burst_everything_goes_at_once_again(saturated):
-    left = list(saturated.first)
+    left = list(saturated.with_triton)
     while left:
         left += saturated.work([left.pop(0)], per_s=1e4)
     assert saturated.enter(5000) == ""
@@ -169,6 +170,15 @@ def test_faster_triton_gets_more_rows_at_a_time(gate):
         with_triton += gate.work([with_triton.pop(0)], per_s=1000.0)
         gate.enter(10_000 + i)
     assert len(with_triton) == pytest.approx(500, rel=0.05)  # of half a second
+
+
+def test_slow_triton_gets_no_more_than_half_of_the_longest_wait(gate):
+    fill(gate, first=0, num=150)
+    with_triton = [number for number, _ in gate.take_all()]
+    for i in range(200):
+        with_triton += gate.work([with_triton.pop(0)], per_s=20.0)
+        gate.enter(1000 + i)
+    assert len(with_triton) == pytest.approx(MAX_WAIT_S / 2 * 20, abs=2)
 
 
 def test_bulk_lets_others_go_first_but_not_for_ever(gate):

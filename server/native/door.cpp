@@ -86,7 +86,6 @@ bool contains(const std::string& text, const char* const* first, size_t num) {
 }
 
 struct Caller;
-struct Upstream;
 
 struct Request : Ticket {
   Caller* caller = nullptr;  // null: it has left, or the door itself asks
@@ -190,7 +189,6 @@ class Door {
   }
 
   std::atomic<bool> is_up{false}, has_started{false};
-  std::atomic<uint64_t> num_refused{0}, num_invalid{0};
 
  private:
   bool is_over() {
@@ -471,7 +469,6 @@ class Door {
         request->is_gated = GATED_MODELS.count(summary.model) != 0;
         request->units = std::max(double(summary.num_rows), size / BYTES_PER_UNIT);
       } catch (const InvalidRequest& error) {
-        ++num_invalid;
         return refuse(*request, INVALID_ARGUMENT, error.what());
       }
     }
@@ -485,7 +482,6 @@ class Door {
   }
 
   void overload(Request& request, const std::string& reason) {
-    ++num_refused;
     refuse(request, UNAVAILABLE, reason);
   }
 

@@ -18,11 +18,12 @@ namespace door {
 
 constexpr size_t MAX_WAITING = 10'000, MAX_WAITING_BYTES = 64 << 20;
 // Rows with Triton: what it computes in this time, but at least two batches, and not more than the
-// largest GPU needs.
-constexpr double AHEAD_S = 0.5, MIN_AHEAD = 128, MAX_AHEAD = 1024;
+// largest GPU needs. One batch, while the rate is not known.
+constexpr double BATCH = 64, AHEAD_S = 0.5, MIN_AHEAD = 2 * BATCH, MAX_AHEAD = 1024;
 constexpr double BYTES_PER_UNIT = 8192;  // long texts cost more than their row
 constexpr double MEMORY_S = 3;           // the rate is a mean over about this time
-constexpr double MIN_BUSY_S = 0.05;
+// Answers closer than this are of one batch, or of several small ones within the longer time.
+constexpr double SAME_BATCH_S = 0.005, MAX_BATCH_S = 0.1;
 constexpr unsigned BULK_SHARE = 8;  // of so many turns, one is for bulk although others wait
 
 // A request at the gate.
@@ -89,11 +90,16 @@ class Gate {
   void leave(const T& ticket, double now) {
     const double passed_s = now - since_;
     since_ = now;
-    if (num_waiting_ > 0 && !paused_at_) {
-      const double fade = std::exp(-passed_s / MEMORY_S);
-      done_ = done_ * fade + ticket.units;
-      busy_s_ = busy_s_ * fade + passed_s;
+    if (passed_s > SAME_BATCH_S || now - batch_began_ > MAX_BATCH_S) {
+      count_batch();
+      // Triton is slower with batches that are not full: those say nothing about its rate.
+      is_full_ = !paused_at_ && (num_waiting_ > 0 || ahead_ >= BATCH);
+      batch_began_ = now;
+      batch_ = 0;
+      batch_s_ = 0;
     }
+    batch_ += ticket.units;
+    batch_s_ += passed_s;
     ahead_ -= ticket.units;
   }
 
@@ -113,10 +119,18 @@ class Gate {
   size_t num_waiting() const { return num_waiting_; }
 
  private:
-  double rate() const { return busy_s_ > MIN_BUSY_S ? done_ / busy_s_ : 0; }
+  // Only whole batches count: in the middle of one, its time is known but not all of its rows.
+  void count_batch() {
+    if (!is_full_) return;
+    const double fade = std::exp(-batch_s_ / MEMORY_S);
+    done_ = done_ * fade + batch_;
+    busy_s_ = busy_s_ * fade + batch_s_;
+  }
+
+  double rate() const { return busy_s_ > 0 ? done_ / busy_s_ : 0; }
   double limit() const {
     const double found = rate();
-    if (found <= 0) return MIN_AHEAD;
+    if (found <= 0) return BATCH;
     // On a slow machine a batch may take longer than anybody waits.
     const double most = std::min(MAX_AHEAD, max_wait_s_ / 2 * found);
     return std::min(std::max(AHEAD_S * found, MIN_AHEAD), most);
@@ -168,6 +182,8 @@ class Gate {
   size_t bytes_ = 0, num_waiting_ = 0;
   unsigned num_turns_ = 0;
   double ahead_ = 0, since_ = 0, done_ = 0, busy_s_ = 0;
+  double batch_ = 0, batch_s_ = 0, batch_began_ = 0;  // of the batch whose answers come now
+  bool is_full_ = false;
   std::optional<double> paused_at_;
 };
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emotion_command.checkout import ROOT
+from emotion_server.processes import find_children
 
 SERVE = ROOT / "scripts" / "serve.py"
 SHARED_MEMORY = Path("/dev/shm")
@@ -55,7 +56,7 @@ class ServeProcess:
             time.sleep(0.1)
 
     def _find_triton(self) -> Iterator[int]:
-        return (pid for pid in children(self.process.pid) if "tritonserver" in command(pid))
+        return _find(self.process.pid, "tritonserver")
 
     def stop(self, number: int = signal.SIGTERM, *, timeout_s: float = 40) -> int:
         self.process.send_signal(number)
@@ -66,19 +67,19 @@ class ServeProcess:
 
     def model_pid(self, model: str) -> int:
         """Returns the process of a Python model."""
-        pids = children(self.triton_pid())
-        return next(pid for pid in pids if f"/{model}/1/model.py" in command(pid))
+        return next(_find(self.triton_pid(), f"/{model}/1/model.py"))
 
     def door_pid(self) -> int:
-        return next(pid for pid in children(self.process.pid) if "server.door" in command(pid))
+        return next(_find(self.process.pid, "server.door"))
 
     def descendants(self) -> list[int]:
-        own = children(self.process.pid)
-        return [*own, *(pid for each in own for pid in children(each))]
+        own = find_children(self.process.pid)
+        return [*own, *(pid for each in own for pid in find_children(each))]
 
     def read_prefix(self) -> str:
         """Returns the beginning of the names of the server's shared memory and scratch folder."""
-        return re.search(r"shm-region-prefix-name=(\S+)", command(self.triton_pid()))[1]
+        command = find_children(self.process.pid)[self.triton_pid()]
+        return re.search(r"shm-region-prefix-name=(\S+)", command)[1]
 
 
 @contextmanager
@@ -98,20 +99,9 @@ def serve(*options: str) -> Iterator[ServeProcess]:
             process.wait(60)
 
 
-def children(pid: int) -> list[int]:
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rsplit(")", 1)[1].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(fields[1]) == pid:
-            found.append(int(stat.parent.name))
-    return found
-
-
-def command(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+def _find(parent: int, words: str) -> Iterator[int]:
+    """Yields the children of a process that have these words in their command line."""
+    return (pid for pid, command in find_children(parent).items() if words in command)
 
 
 def are_gone(pids: list[int], *, within_s: float = 5) -> bool:

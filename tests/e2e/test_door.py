@@ -179,8 +179,6 @@ def test_overloaded_server_refuses_soon_and_answers_the_others_in_time(hasty):
         assert client.predict("I love you").label == "love"
 
 
-# On busy cores the first 128 rows, at a rate not known yet, may take longer than MAX_WAIT_S.
-@pytest.mark.long
 def test_bulk_waits_while_interactive_calls_are_answered(hasty):
     bulk = {"request-priority": "bulk"}
     url = hasty.address.url

@@ -1,71 +1,26 @@
 """Several times as many requests as the server can answer, in an open loop, for minutes."""
 
-import asyncio
 import time
-from dataclasses import dataclass, field
 
-import grpc
-import grpc.aio
 import numpy as np
 import pytest
 from e2e.hostile import build_text
+from e2e.memory import measure_memory
+from e2e.quick_caller import QuickCaller
 from emotion_client import EmotionClient
-from emotion_client.channel import METHOD
 from emotion_server.address import FREE_PORTS
 from emotion_server.service import Service
 from tritonclient.grpc.service_pb2 import ModelInferRequest
 
 from checkpoints import VERSES
 
-NUM_CALLERS = 64
+AT_A_TIME = 64
 TIMEOUT_S = 10.0
 WINDOW_S = 10.0
-TICK_S = 0.01
 SECONDS = 300
 MIN_SHARE = 0.9  # of the capacity
 MAX_P99_S, MAX_REFUSAL_S, MAX_RECOVERY_S = 2.5, 0.05, 2.0
-
-
-@dataclass
-class Load:
-    """Calls of one kind, and their ends: start, end, and why without an answer."""
-
-    url: str
-    messages: list[bytes]
-    ends: list[tuple[float, float, str]] = field(default_factory=list)
-
-    async def saturate(self, seconds):
-        """Keeps as many calls going as keep the server busy; returns answers a second."""
-        async with grpc.aio.insecure_channel(self.url) as channel:
-            self._call = channel.unary_unary(METHOD)
-            end = time.monotonic() + seconds
-
-            async def call_on(i):
-                while time.monotonic() < end:
-                    await self._ask(i)
-
-            await asyncio.gather(*[call_on(i) for i in range(NUM_CALLERS)])
-        half = end - seconds / 2  # the first half warms up
-        return sum(not why and stop >= half for _, stop, why in self.ends) / (seconds / 2)
-
-    async def arrive(self, *, rate, seconds):
-        """Starts calls at a rate, whether others are answered or not."""
-        async with grpc.aio.insecure_channel(self.url) as channel:
-            self._call = channel.unary_unary(METHOD)
-            tasks, begin = [], time.monotonic()
-            while (passed := time.monotonic() - begin) < seconds:
-                for i in range(len(tasks), int(passed * rate)):
-                    tasks.append(asyncio.create_task(self._ask(i)))
-                await asyncio.sleep(TICK_S)
-            await asyncio.gather(*tasks)
-
-    async def _ask(self, i):
-        start, refusal = time.monotonic(), ""
-        try:
-            await self._call(self.messages[i % len(self.messages)], timeout=TIMEOUT_S)
-        except grpc.aio.AioRpcError as error:
-            refusal = f"{error.code().name}: {error.details()}"
-        self.ends.append((start, time.monotonic(), refusal))
+MAX_LONE_S, MAX_GROWTH_MIB = 0.5, 64
 
 
 def build_messages(kind):
@@ -92,32 +47,35 @@ def build_messages(kind):
 @pytest.mark.parametrize("factor", [3, 10])
 @pytest.mark.parametrize("kind", ["ids", "text"])
 def test_overloaded_server_keeps_answering_at_its_capacity(kind, factor, default_repository):
-    messages = build_messages(kind)
     with Service(default_repository, address=FREE_PORTS) as server:
         url = server.address.url
-        capacity = asyncio.run(Load(url, messages).saturate(20))
-        load = Load(url, messages)
+        caller = QuickCaller(url, build_messages(kind), TIMEOUT_S)
+        capacity = caller.saturate(at_a_time=AT_A_TIME, seconds=20)
+        caller.arrive(rate=factor * capacity, seconds=WINDOW_S)  # every queue has been full once
+        memory_mib = measure_memory()
         begin = time.monotonic()
-        asyncio.run(load.arrive(rate=factor * capacity, seconds=SECONDS))
+        ends = caller.arrive(rate=factor * capacity, seconds=SECONDS)
+        growth_mib = measure_memory() - memory_mib
+        caller.close()
         with EmotionClient(url) as client:
-            time.sleep(MAX_RECOVERY_S)
+            time.sleep(max(0.0, begin + SECONDS + MAX_RECOVERY_S - time.monotonic()))
             start = time.monotonic()
             client.predict("la")
             lone_s = time.monotonic() - start
     windows = np.zeros(int(SECONDS / WINDOW_S))
-    for _, stop, refusal in load.ends:
-        if not refusal and stop - begin < SECONDS:
-            windows[int((stop - begin) / WINDOW_S)] += 1 / WINDOW_S
-    assert all("is overloaded" in refusal for _, _, refusal in load.ends if refusal)
-    answered = [stop - start for start, stop, refusal in load.ends if not refusal]
-    refused = [stop - start for start, stop, refusal in load.ends if refusal]
-    p99, refusal_s = np.percentile(answered, 99), np.median(refused)
+    for end in ends:
+        if not end.refusal and end.stop - begin < SECONDS:
+            windows[int((end.stop - begin) / WINDOW_S)] += 1 / WINDOW_S
+    p99_s = np.percentile([end.stop - end.start for end in ends if not end.refusal], 99)
+    refusal_s = np.median([end.stop - end.start for end in ends if end.refusal])
     print(
-        f"{kind}, {factor} times {capacity:.0f}/s: at least {windows[1:].min():.0f}/s in 10 s, "
-        f"mean {windows[1:].mean():.0f}/s, p99 {p99:.2f} s, "
-        f"refused after {1000 * refusal_s:.0f} ms, then alone {1000 * lone_s:.0f} ms"
+        f"{kind}, {factor} times {capacity:.0f}/s: at least {windows.min():.0f}/s in 10 s, "
+        f"mean {windows.mean():.0f}/s, p99 {p99_s:.2f} s, refused after {1000 * refusal_s:.0f} ms, "
+        f"memory {growth_mib:+.0f} MiB, then alone {1000 * lone_s:.0f} ms"
     )
-    assert windows[1:].min() >= MIN_SHARE * capacity
-    assert p99 < MAX_P99_S
+    assert all("is overloaded" in end.refusal for end in ends if end.refusal)
+    assert windows.min() >= MIN_SHARE * capacity
+    assert p99_s < MAX_P99_S
     assert refusal_s < MAX_REFUSAL_S
-    assert lone_s < 0.5
+    assert growth_mib < MAX_GROWTH_MIB
+    assert lone_s < MAX_LONE_S

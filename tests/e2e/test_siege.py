@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
-import psutil
 import pytest
 from e2e.calls import ask_http
 from e2e.hostile import HTTP_BODIES, REQUESTS, build_ids, build_text
+from e2e.memory import measure_memory
 from e2e.test_door import neighbours
 from emotion_client.channel import METHOD
 from tritonclient.grpc.service_pb2 import ModelInferRequest
@@ -19,7 +19,7 @@ DATATYPES = ("INT64", "INT32", "BYTES", "FP32", "BOOL", "FP16", "", "x" * 300)
 SIZES = (0, 1, 2, 3, 64, 65, 128, 129, 2**20, 2**31, 2**32, 2**40, 2**61, 2**63 - 1, -1, -(2**61))
 NAMES = ("input_ids", "attention_mask", "text", "label", "probabilities", "revision", "", "x")
 PARAMETERS = ("classification", "shared_memory_region", "sequence_id", "priority", "timeout", "x")
-MAX_GROWTH = 64 * 2**20
+MAX_GROWTH_MIB = 64
 AT_A_TIME = 8
 
 
@@ -78,17 +78,6 @@ def send_some(server, *, seed, num_requests):
                 assert ask_http(server.address.http_port, "POST", path, body)[1]
 
 
-def measure_memory():
-    """Returns the private bytes of all processes that this one started."""
-    found = 0
-    for process in psutil.Process().children(recursive=True):
-        try:
-            found += process.memory_full_info().uss
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return found
-
-
 @pytest.mark.parametrize(
     "num_requests",
     [2_000, pytest.param(100_000, marks=[pytest.mark.long, pytest.mark.timeout(3600)])],
@@ -103,8 +92,8 @@ def test_siege_harms_nobody(num_requests, server, client):
         for part in range(4):
             list(pool.map(send, range(part * AT_A_TIME, (part + 1) * AT_A_TIME)))
             before = before or measure_memory()
-    growth = measure_memory() - before
+    growth_mib = measure_memory() - before
     seconds = time.monotonic() - start
-    print(f"{num_requests:,} requests in {seconds:.0f} s, {growth / 2**20:.1f} MiB more")
-    assert growth < MAX_GROWTH
+    print(f"{num_requests:,} requests in {seconds:.0f} s, {growth_mib:.1f} MiB more")
+    assert growth_mib < MAX_GROWTH_MIB
     assert np.isfinite(client.predict("I love you").confidence)

@@ -7,8 +7,7 @@ import pytest
 from emotion_server.door.native import load_library
 
 MAX_WAIT_S = 2.0
-FIRST_LIMIT = 128  # units with Triton while no rate is known
-NUM_WAITING = 130
+FIRST_LIMIT = 64  # units with Triton while no rate is known
 KIB = 1024
 
 
@@ -84,13 +83,13 @@ def gate():
 
 @pytest.fixture
 def saturated(gate):
-    """A gate that has seen 100 units a second, with as much as it lets go with Triton."""
-    for number in range(FIRST_LIMIT + NUM_WAITING):
-        assert gate.enter(number) == ""
-    first = [number for number, _ in gate.take_all()]
-    assert len(first) == FIRST_LIMIT
-    gone = gate.work(first[:100], per_s=100.0)
-    gate.with_triton = first[100:] + gone
+    """A gate that has seen 100 units a second: 100 are with Triton now, and 58 wait."""
+    assert fill(gate, first=0, num=258) == [""] * 258
+    left = [number for number, _ in gate.take_all()]
+    for _ in range(100):
+        left += gate.work([left.pop(0)], per_s=100.0)
+    assert left == list(range(100, 200))
+    gate.with_triton = left
     return gate
 
 
@@ -109,11 +108,22 @@ def test_requests_go_in_the_order_in_which_they_came(gate):
     assert [number for number, _ in gate.take_all()] == [0, 1, 2, 3, 4]
 
 
-def test_without_a_known_rate_two_batches_go(gate):
+def test_without_a_known_rate_one_batch_goes(gate):
     fill(gate, first=0, num=300)
     assert len(gate.take_all()) == FIRST_LIMIT
-    gate.leave(0)
-    assert len(gate.take_all()) == 1
+
+
+def test_rate_is_known_only_when_a_batch_is_whole(gate):
+    fill(gate, first=0, num=300)
+    first = [number for number, _ in gate.take_all()]
+    gate.now_s += 0.5
+    for number in first[:-1]:
+        gate.leave(number)
+    assert len(gate.take_all()) == len(first) - 1
+    gate.now_s += 0.5
+    gate.leave(first[-1])
+    # 63 units took half a second: Triton gets 126, what it computes in half of the longest wait.
+    assert len(gate.take_all()) == 63
 
 
 def test_wide_request_goes_alone_although_it_is_over_the_limit(gate):
@@ -146,7 +156,7 @@ def test_request_that_waited_too_long_is_refused_instead_of_computed(saturated):
 
 
 def test_request_whose_caller_has_left_neither_goes_nor_counts(saturated):
-    waiting = range(FIRST_LIMIT + 100, FIRST_LIMIT + NUM_WAITING)
+    waiting = range(200, 258)
     for number in waiting:
         saturated.drop(number)
     assert fill(saturated, first=1000, num=50) == [""] * 50

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from emotion_engine.checkpoint import Checkpoint
@@ -16,6 +14,7 @@ from emotion_engine.dtype import choose_dtype
 from emotion_engine.encoder import Encoder, load_encoder
 from emotion_engine.errors import EngineFailure, OutOfMemory, SettingsError
 from emotion_engine.packing import PackedBatch, pack
+from emotion_engine.processor import count_cores
 from emotion_engine.settings import EngineSettings
 
 
@@ -96,12 +95,12 @@ class Classifier:
             SettingsError: the token budget is below the checkpoint's max_length, or the encoder
                 cannot be used here.
         """
-        if settings.num_threads:
-            torch.set_num_threads(settings.num_threads)
-        where = torch.device(device)
-        dtype = choose_dtype(settings.dtype, device=where)
         encoder = load_encoder(
-            checkpoint.folder, device=where, dtype=dtype, wanted=settings.encoder
+            checkpoint.folder,
+            device=device,
+            dtype=choose_dtype(settings.dtype, device=device),
+            wanted=settings.encoder,
+            num_threads=settings.num_threads or count_cores(),
         )
         default = max(encoder.default_batch_tokens, checkpoint.max_length)
         max_batch_tokens = settings.max_batch_tokens or default
@@ -154,22 +153,32 @@ class Classifier:
                 yield placed, self._try_forward(placed)
 
     def _try_forward(self, batch: PackedBatch) -> tuple[NDArray[np.float32], Forward] | OutOfMemory:
-        with suppress(torch.OutOfMemoryError):
+        try:
             return self._forward(batch)
-        torch.cuda.empty_cache()  # only now: the exception held tensors
-        return OutOfMemory(
-            f"the device has no memory for {batch.num_rows} rows of {batch.num_tokens} tokens"
-        )
+        except OutOfMemory as error:
+            return error
 
     def _forward(self, batch: PackedBatch) -> tuple[NDArray[np.float32], Forward]:
         start = perf_counter()
-        with torch.inference_mode():
-            logits = self.encoder.compute_logits(batch)  # (num_rows, num_labels)
-            is_multi_label = self.checkpoint.problem_type == "multi_label_classification"
-            scores = logits.sigmoid() if is_multi_label else logits.softmax(dim=1)
-            probabilities = scores.cpu().numpy()
+        logits = self.encoder.compute_logits(batch)  # (num_rows, num_labels)
+        is_multi_label = self.checkpoint.problem_type == "multi_label_classification"
+        probabilities = sigmoid(logits) if is_multi_label else softmax(logits)
         num_computed_tokens = self.encoder.num_computed_tokens(batch)
         seconds = perf_counter() - start
         return probabilities, Forward(
             batch.num_rows, batch.num_tokens, num_computed_tokens, seconds
         )
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Returns (num_rows, num_labels) float32 whose rows have the sum 1."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Returns (num_rows, num_labels) float32, each from 0 to 1."""
+    powers = np.exp(-np.abs(logits))  # at most 1: it cannot overflow
+    probabilities: NDArray[np.float32] = np.where(logits < 0, powers, 1) / (1 + powers)
+    return probabilities

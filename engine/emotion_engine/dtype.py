@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import torch
+from emotion_engine.processor import read_flags
 
 
-def choose_dtype(wanted: str, *, device: torch.device) -> torch.dtype:
-    """Returns the dtype to compute in.
+def choose_dtype(wanted: str, *, device: str) -> str:
+    """Returns the dtype to compute in, "bfloat16" or "float32".
 
     Args:
         wanted: "bfloat16", "float32", or "auto": bfloat16 if the device has it in hardware.
-        device: where the model runs.
+        device: where the model runs, such as "cpu" or "cuda:0".
     """
     if wanted != "auto":
-        return torch.bfloat16 if wanted == "bfloat16" else torch.float32
-    if device.type == "cuda":
+        return wanted
+    if device.startswith("cuda"):
+        import torch
+
         has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        capabilities = torch.cpu.get_capabilities()
-        has_bf16 = bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-    return torch.bfloat16 if has_bf16 else torch.float32
+        has_bf16 = not read_flags().isdisjoint({"avx512_bf16", "amx_bf16"})
+    return "bfloat16" if has_bf16 else "float32"

@@ -1,33 +1,21 @@
 """The model that turns a packed batch into logits.
 
 `NativeEncoder` (C++) and `PackedEncoder` (torch) compute only real tokens. `PaddedEncoder` runs
-every architecture that has no entry in `PACKED_HEADS`. All have the same interface.
+every architecture that has no entry in `PACKED_HEADS`. All have the same interface. torch and
+transformers are imported only where they compute: that takes seconds, and hundreds of MiB.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from transformers import AutoModelForSequenceClassification
-from transformers.utils import logging as transformers_logging
 
-from emotion_engine.attention import (
-    PACKED_ATTENTION,
-    choose_attention,
-    register_packed_attention,
-)
 from emotion_engine.errors import SettingsError
-from emotion_engine.heads import PACKED_HEADS
 from emotion_engine.native import NativeEncoder, find_obstacle
-from emotion_engine.packing import PackedBatch, token_sizes
-
-# Two cores with AVX-512, all-MiniLM-L6-v2 in bf16, 64 lyrics of 10 to 128 tokens: 107 rows/s at
-# 1,024 tokens per forward; 113 at 2,048, 4,096 and 8,192 (2026-11). Small forwards warm up faster.
-DEFAULT_BATCH_TOKENS = {"cpu": 2048, "cuda": 16384}
+from emotion_engine.packing import PackedBatch
 
 
 class Encoder(Protocol):
@@ -44,147 +32,44 @@ class Encoder(Protocol):
     def sizes_to_warm(self, max_batch_tokens: int) -> tuple[int, ...]:
         """Returns the token counts to run once before the first request."""
 
-    def compute_logits(self, batch: PackedBatch) -> torch.Tensor:
-        """Returns (num_rows, num_labels) float32, in the order of the batch."""
+    def compute_logits(self, batch: PackedBatch) -> NDArray[np.float32]:
+        """Returns (num_rows, num_labels) float32, in the order of the batch.
+
+        Raises:
+            OutOfMemory: the device has no memory for this batch.
+        """
 
     def num_computed_tokens(self, batch: PackedBatch) -> int:
         """Returns how many tokens the forward pass of a batch computes."""
 
 
 def load_encoder(
-    folder: Path, *, device: torch.device, dtype: torch.dtype, wanted: str = "auto"
+    folder: Path, *, device: str, dtype: str, wanted: str = "auto", num_threads: int = 1
 ) -> Encoder:
-    """Loads the model of a checkpoint folder: safetensors only, no remote code, eval mode.
+    """Loads the model of a checkpoint folder: safetensors only, no remote code.
 
     Args:
         folder: a prepared checkpoint.
-        device: where to run.
-        dtype: float32 or bfloat16.
-        wanted: see `build_encoder`.
-
-    Raises:
-        SettingsError: `wanted` is "native", which cannot run here.
-    """
-    transformers_logging.disable_progress_bar()  # it would be noise in a server's log
-    model = AutoModelForSequenceClassification.from_pretrained(
-        folder,
-        local_files_only=True,
-        trust_remote_code=False,
-        use_safetensors=True,
-        dtype=torch.float32,
-    ).eval()
-    return build_encoder(model, device=device, dtype=dtype, wanted=wanted)
-
-
-def build_encoder(
-    model: Any, *, device: torch.device, dtype: torch.dtype, wanted: str = "auto"
-) -> Encoder:
-    """Returns the encoder of a model.
-
-    Args:
-        model: a float32 model for sequence classification on the CPU; its parts are reused.
-        device: where to run.
-        dtype: float32 or bfloat16.
+        device: where to run, such as "cpu" or "cuda:0".
+        dtype: "float32" or "bfloat16".
         wanted: as `EngineSettings.encoder`.
+        num_threads: CPU threads of a forward pass.
 
     Raises:
         SettingsError: `wanted` is "native", which cannot run here.
     """
-    obstacle = find_obstacle(model, device=device, dtype=dtype)
+    obstacle = find_obstacle(folder, device=device, dtype=dtype)
     if wanted == "native" and obstacle is not None:
         raise SettingsError(f"encoder is 'native', but {obstacle}; choose 'auto' or 'torch'")
     if wanted in ("auto", "native") and obstacle is None:
-        return NativeEncoder(model, dtype=dtype)
-    # A decoder needs causal attention, which the packed kernels do not have.
-    is_decoder = getattr(model.config, "is_decoder", False)
-    can_be_packed = model.config.model_type in PACKED_HEADS and not is_decoder
-    encoder = PackedEncoder if can_be_packed and wanted != "padded" else PaddedEncoder
-    reason = f"no C++: {obstacle}" if wanted == "auto" else "chosen"
-    return encoder(model, device=device, dtype=dtype, reason=reason)
+        return NativeEncoder(folder, dtype=dtype, num_threads=num_threads)
+    from emotion_engine.torch_encoder import load_torch_encoder
 
-
-def send(array: NDArray[Any], *, device: torch.device) -> torch.Tensor:
-    """Returns an array as a tensor on the device; the copy to a GPU is asynchronous."""
-    tensor = torch.from_numpy(array)
-    if device.type == "cuda":  # a copy from pageable memory would block the host
-        tensor = tensor.pin_memory()
-    return tensor.to(device, non_blocking=True)
-
-
-class _TorchEncoder:
-    """What both encoders in torch share."""
-
-    name: str
-
-    def __init__(self, *, device: torch.device, reason: str) -> None:
-        self.device = device
-        self.reason = reason
-        self.default_batch_tokens = DEFAULT_BATCH_TOKENS[device.type]
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.reason})"
-
-    def sizes_to_warm(self, max_batch_tokens: int) -> tuple[int, ...]:
-        """Returns all of `token_sizes`."""
-        return token_sizes(max_batch_tokens)
-
-
-class PackedEncoder(_TorchEncoder):
-    """Base model on one token stream, head on one vector per row, both in torch."""
-
-    name, is_padded = "encoder in torch", False
-
-    def __init__(
-        self, model: Any, *, device: torch.device, dtype: torch.dtype, reason: str
-    ) -> None:
-        super().__init__(device=device, reason=reason)
-        self.head = PACKED_HEADS[model.config.model_type](model).to(device)
-        register_packed_attention()
-        model.set_attn_implementation(PACKED_ATTENTION)
-        self.base = model.base_model.to(device, dtype)
-        self.attention = choose_attention(device, dtype=dtype)
-
-    def compute_logits(self, batch: PackedBatch) -> torch.Tensor:
-        """Returns logits; see `Encoder.compute_logits`."""
-        ids, positions, cu_seqlens = (
-            send(x, device=self.device)
-            for x in (batch.input_ids, self.head.positions(batch), batch.cu_seqlens)
-        )
-        hidden = self.base(
-            input_ids=ids.unsqueeze(0),  # (1, num_computed_tokens)
-            position_ids=positions.unsqueeze(0),
-            packed=self.attention(batch, device=self.device),
-        ).last_hidden_state[0]  # (num_computed_tokens, hidden_size)
-        logits: torch.Tensor = self.head(hidden, cu_seqlens)
-        return logits
-
-    def num_computed_tokens(self, batch: PackedBatch) -> int:
-        """Returns the size of the stream."""
-        return batch.num_computed_tokens
-
-
-class PaddedEncoder(_TorchEncoder):
-    """The stock model on a right-padded rectangle, for architectures that cannot run packed."""
-
-    name, is_padded = "padding encoder in torch", True
-
-    def __init__(
-        self, model: Any, *, device: torch.device, dtype: torch.dtype, reason: str
-    ) -> None:
-        super().__init__(device=device, reason=reason)
-        self.model = model.to(device, dtype)
-        self.padding_id = model.config.pad_token_id or 0
-
-    def compute_logits(self, batch: PackedBatch) -> torch.Tensor:
-        """Returns logits; see `Encoder.compute_logits`."""
-        mask = np.arange(batch.row_lens.max()) < batch.row_lens[:, None]  # (num_rows, longest)
-        ids = np.full(mask.shape, self.padding_id, dtype=np.int64)
-        ids[mask] = batch.input_ids[: batch.num_tokens]
-        inputs = {"input_ids": ids, "attention_mask": mask.astype(np.int64)}
-        outputs = self.model(**{k: send(v, device=self.device) for k, v in inputs.items()})
-        logits: torch.Tensor = outputs.logits.float()
-        return logits
-
-    def num_computed_tokens(self, batch: PackedBatch) -> int:
-        """Returns the area of the rectangle."""
-        return int(batch.num_rows * batch.row_lens.max())
+    return load_torch_encoder(
+        folder,
+        device=device,
+        dtype=dtype,
+        is_padded=wanted == "padded",
+        num_threads=num_threads,
+        reason=f"no C++: {obstacle}" if wanted == "auto" else "chosen",
+    )

@@ -91,18 +91,8 @@ class RobertaHead(PackedHead):
         return logits
 
     def positions(self, batch: PackedBatch) -> NDArray[np.int64]:
-        """Returns RoBERTa's position ids, which begin after the padding id.
-
-        A text may contain the padding token ("<pad>"). As in the stock model, it gets the padding
-        position and is not counted.
-        """
-        padding_id = self.config.pad_token_id
-        is_counted = batch.input_ids[: batch.num_tokens] != padding_id
-        num_counted = np.concatenate([[0], np.cumsum(is_counted)])  # before each token
-        before_row = np.repeat(num_counted[batch.cu_seqlens[:-1]], batch.row_lens)
-        positions = np.full(batch.num_computed_tokens, padding_id, dtype=np.int64)
-        positions[: batch.num_tokens] += (num_counted[1:] - before_row) * is_counted
-        return positions
+        """Returns RoBERTa's position ids."""
+        return batch.positions_after(self.config.pad_token_id)
 
 
 class ModernBertHead(PackedHead):

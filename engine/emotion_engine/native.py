@@ -7,23 +7,24 @@ setup.py builds it when the package is installed. Where it cannot run (see `find
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+import json
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import nn
+from safetensors import safe_open
 
-from emotion_engine.heads import PACKED_HEADS
+from emotion_engine.errors import OutOfMemory
+from emotion_engine.layout import LAYOUTS, Layout
 from emotion_engine.packing import PackedBatch
+from emotion_engine.processor import read_flags
 
 LIBRARY = "emotion_engine._native"
 INTERFACE = 1  # INTERFACE of encoder.cpp
 NO_MEMORY = 1  # what emotion_encoder_run returns
-NAMES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 PARTS = ("linear", "attention", "norms and rounding", "waiting")  # `Part` of encoder.cpp
 _POINTER, _INTEGER = ctypes.c_void_p, ctypes.c_int64
 SIGNATURES: dict[str, tuple[list[Any], Any]] = {
@@ -36,20 +37,25 @@ SIGNATURES: dict[str, tuple[list[Any], Any]] = {
 }
 """Name of each function to the types of its arguments and its result."""
 NEEDED = {
-    torch.float32: ("avx512_f", "avx512_bw", "avx512_dq", "avx512_vl"),
-    torch.bfloat16: ("avx512_f", "avx512_bw", "avx512_dq", "avx512_vl", "avx512_bf16"),
+    "float32": ("avx512f", "avx512bw", "avx512dq", "avx512vl"),
+    "bfloat16": ("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_bf16"),
 }
+"""What the processor must be able to do, by dtype, in Linux's words."""
+WEIGHTS = "model.safetensors"
+READABLE = ("F32", "F16")  # dtypes of weights, in safetensors' words; numpy has no bfloat16
 
 
 class NativeEncoder:
-    """Base model in C++ on the real tokens of a batch; head in torch with linear layers in C++.
+    """Base model and head in C++ on the real tokens of a batch.
 
     A row's answer is bit-identical for any batch and any number of threads: each sum is computed
     in a fixed order and depends only on the row.
 
     Args:
-        model: a model for which `find_obstacle` returns None.
-        dtype: float32 or bfloat16; sums, norms and the residual stream are always float32.
+        folder: a checkpoint for which `find_obstacle` returns None.
+        dtype: "float32" or "bfloat16"; sums, norms, the residual stream and the head are always
+            float32.
+        num_threads: threads of a forward pass.
     """
 
     is_padded = False
@@ -57,18 +63,20 @@ class NativeEncoder:
     # 4,096, 153 at 8,192 (2026-11): at the end of each forward, threads wait for the last one.
     default_batch_tokens = 8192
 
-    def __init__(self, model: Any, *, dtype: torch.dtype) -> None:
+    def __init__(self, folder: Path, *, dtype: str, num_threads: int) -> None:
         library = load_library()
         assert library is not None  # find_obstacle has checked
         self.library = library
-        self.hidden_size = model.config.hidden_size
-        self.head = PACKED_HEADS[model.config.model_type](model)
-        _replace_linears(self.head, library=library)
-        weights = _Weights(model)
+        self.num_threads = num_threads
+        self.config = read_config(folder)
+        layout = LAYOUTS[self.config["model_type"]]
+        self.activation = layout.activation
+        self.hidden_size = self.config[layout.hidden]
+        with safe_open(folder / WEIGHTS, framework="numpy") as file:
+            self.head = [_read_pair(file, name) for name in layout.head]
+            weights = _Weights(file, layout=layout, config=self.config)
         self.handle = self.library.emotion_encoder_create(
-            ctypes.byref(weights.description),
-            *weights.table_sizes,
-            NAMES[dtype].encode(),
+            ctypes.byref(weights.description), *weights.table_sizes, dtype.encode()
         )
         if not self.handle:
             raise MemoryError("no memory for the weights of the encoder")
@@ -80,25 +88,42 @@ class NativeEncoder:
         if getattr(self, "handle", None):
             self.library.emotion_encoder_destroy(self.handle)
 
-    def compute_logits(self, batch: PackedBatch) -> torch.Tensor:
+    def compute_logits(self, batch: PackedBatch) -> NDArray[np.float32]:
         """Returns logits; see `Encoder.compute_logits`."""
         pooled = np.empty((batch.num_rows, self.hidden_size), dtype=np.float32)
-        positions = self.head.positions(batch)
+        positions = self._find_positions(batch)
         failed = self.library.emotion_encoder_run(
             self.handle,
             batch.input_ids.ctypes.data,
             positions.ctypes.data,
             batch.cu_seqlens.ctypes.data,
             batch.num_rows,
-            torch.get_num_threads(),
+            self.num_threads,
             pooled.ctypes.data,
         )
         if failed == NO_MEMORY:
-            raise MemoryError(f"no memory for {batch.num_tokens} tokens")
+            raise OutOfMemory(f"the machine has no memory for {batch}")
         if failed:
             raise IndexError("an id or a position is beyond the model's embeddings")
-        logits: torch.Tensor = self.head.classify(torch.from_numpy(pooled))
-        return logits
+        first, second = self.head
+        return self._multiply(self.activation(self._multiply(pooled, *first)), *second)
+
+    def _find_positions(self, batch: PackedBatch) -> NDArray[np.int64]:
+        if "roberta" in self.config["model_type"]:
+            return batch.positions_after(self.config["pad_token_id"])
+        return batch.positions()
+
+    def _multiply(
+        self, rows: NDArray[np.float32], weight: NDArray[np.float32], bias: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        results = np.empty((len(rows), len(weight)), dtype=np.float32)
+        self.library.emotion_linear(
+            *(x.ctypes.data for x in (rows, weight, bias)),
+            len(rows),
+            *weight.shape[::-1],
+            results.ctypes.data,
+        )
+        return results
 
     def read_times(self) -> dict[str, float]:
         """Returns kind of work to seconds so far, summed over all threads."""
@@ -115,40 +140,35 @@ class NativeEncoder:
         return batch.num_tokens
 
 
-def find_obstacle(model: Any, *, device: torch.device, dtype: torch.dtype) -> str | None:
-    """Returns why the encoder in C++ cannot run a model here; None if it can.
+def find_obstacle(folder: Path, *, device: str, dtype: str) -> str | None:
+    """Returns why the encoder in C++ cannot run a checkpoint here; None if it can.
 
     Args:
-        model: any model for sequence classification of transformers.
-        device: where to run.
-        dtype: float32 or bfloat16. Not bfloat16 on a processor with AMX, which torch uses and this
-            code does not.
+        folder: a checkpoint of any model for sequence classification of transformers.
+        device: where to run, such as "cpu" or "cuda:0".
+        dtype: "float32" or "bfloat16". Not bfloat16 on a processor with AMX, which torch uses and
+            this code does not.
     """
-    config = model.config
-    if config.model_type not in LAYOUTS:
-        return f"it has no code for {config.model_type}"
-    if device.type != "cpu":
-        return f"it has no code for {device.type}"
-    capabilities = torch.cpu.get_capabilities()
-    missing = [name for name in NEEDED[dtype] if not capabilities.get(name)]
+    config = read_config(folder)
+    layout = LAYOUTS.get(str(config.get("model_type")))
+    if layout is None:
+        return f"it has no code for {config.get('model_type')}"
+    if not device.startswith("cpu"):
+        return f"it has no code for {device.partition(':')[0]}"
+    missing = [name for name in NEEDED[dtype] if name not in read_flags()]
     if missing:
         return f"the processor has no {missing[0]}"
-    if dtype == torch.bfloat16 and capabilities.get("amx_bf16"):
+    if dtype == "bfloat16" and "amx_bf16" in read_flags():
         return "it cannot use the processor's AMX for bfloat16, which torch does"
     if load_library() is None:
         return "it was not built: install g++, then this package again"
-    activation = getattr(config, "hidden_act", None) or config.activation
-    hidden_size = config.hidden_size
-    intermediate_size = LAYOUTS[config.model_type](model).intermediate_size
-    head_size = hidden_size // config.num_attention_heads
-    if config.num_hidden_layers < 1 or getattr(config, "is_decoder", False):
-        return "it has no code for decoders or for models without layers"
-    if activation != "gelu" or hidden_size % 64 or intermediate_size % 64 or head_size % 16:
-        return (
-            f"it has no code for activation {activation}, hidden size {hidden_size}, "
-            f"intermediate size {intermediate_size} and heads of {head_size}"
-        )
-    return None
+    return layout.find_obstacle(config) or _find_unreadable(folder, layout=layout, config=config)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Returns config.json."""
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return config
 
 
 @cache
@@ -167,87 +187,29 @@ def load_library() -> ctypes.CDLL | None:
     return library if library.emotion_interface() == INTERFACE else None
 
 
-class _Linear(nn.Module):
-    """A linear layer of a head; each sum is computed in a fixed order."""
-
-    def __init__(self, linear: nn.Linear, *, library: ctypes.CDLL) -> None:
-        super().__init__()
-        self.weight, self.bias = _numbers(linear.weight), _numbers(linear.bias)
-        self.library = library
-
-    def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """Returns (num_rows, outputs) float32, for (num_rows, inputs) float32."""
-        given = rows.contiguous().numpy()
-        results = np.empty((len(given), len(self.weight)), dtype=np.float32)
-        arrays = (given, self.weight, self.bias)
-        self.library.emotion_linear(
-            *(x.ctypes.data for x in arrays),
-            len(given),
-            *self.weight.shape[::-1],
-            results.ctypes.data,
-        )
-        return torch.from_numpy(results)
+def _find_unreadable(folder: Path, *, layout: Layout, config: dict[str, Any]) -> str | None:
+    """Returns which weights cannot be read without transformers."""
+    if not (folder / WEIGHTS).is_file():
+        return f"there is no {WEIGHTS}"
+    pairs = (*layout.head, *layout.pairs(config[layout.num_layers]))
+    needed = [*layout.tables(), *(f"{x}.{part}" for x in pairs for part in ("weight", "bias"))]
+    with safe_open(folder / WEIGHTS, framework="numpy") as file:
+        names = set(file.keys())
+        for name in needed:
+            if name not in names:
+                return f"{WEIGHTS} has no {name}"
+            dtype = file.get_slice(name).get_dtype()
+            if dtype not in READABLE:
+                return f"it cannot read weights in {dtype}"
+    return None
 
 
-def _replace_linears(head: nn.Module, *, library: ctypes.CDLL) -> None:
-    for name, module in [*head.named_modules()]:
-        if isinstance(module, nn.Linear):
-            head.set_submodule(name, _Linear(module, library=library))
+def _read(file: Any, name: str) -> NDArray[np.float32]:
+    return np.ascontiguousarray(file.get_tensor(name), dtype=np.float32)
 
 
-class _BertLayout:
-    """Where `BertModel` and `RobertaModel` keep their weights."""
-
-    def __init__(self, model: Any) -> None:
-        self.embeddings = model.base_model.embeddings
-        self.blocks = list(model.base_model.encoder.layer)
-        self.intermediate_size = model.config.intermediate_size
-        self.epsilon = model.config.layer_norm_eps
-
-    def token_type(self) -> NDArray[np.float32]:
-        """Returns the embedding of token type 0, (hidden_size,) float32."""
-        types = _numbers(self.embeddings.token_type_embeddings.weight)
-        first: NDArray[np.float32] = types[0]
-        return first
-
-    def modules(self, block: Any) -> tuple[nn.Module, ...]:
-        """Returns a layer's linear layers and norms, in the order of computation."""
-        own = block.attention.self
-        return (
-            *(own.query, own.key, own.value, block.attention.output.dense),
-            *(block.attention.output.LayerNorm, block.intermediate.dense),
-            *(block.output.dense, block.output.LayerNorm),
-        )
-
-
-class _DistilBertLayout:
-    """Where `DistilBertModel` keeps its weights; its code has a fixed epsilon."""
-
-    def __init__(self, model: Any) -> None:
-        self.embeddings = model.base_model.embeddings
-        self.blocks = list(model.base_model.transformer.layer)
-        self.intermediate_size = model.config.hidden_dim
-        self.epsilon = 1e-12
-
-    def token_type(self) -> NDArray[np.float32]:
-        """Returns zeros: there are no token types."""
-        return np.zeros(self.embeddings.word_embeddings.embedding_dim, dtype=np.float32)
-
-    def modules(self, block: Any) -> tuple[nn.Module, ...]:
-        """Returns a layer's linear layers and norms, in the order of computation."""
-        own = block.attention
-        return (
-            *(own.q_lin, own.k_lin, own.v_lin, own.out_lin, block.sa_layer_norm),
-            *(block.ffn.lin1, block.ffn.lin2, block.output_layer_norm),
-        )
-
-
-LAYOUTS: dict[str, type[_BertLayout | _DistilBertLayout]] = {
-    "bert": _BertLayout,
-    "distilbert": _DistilBertLayout,
-    "roberta": _BertLayout,
-    "xlm-roberta": _BertLayout,
-}
+def _read_pair(file: Any, name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return _read(file, f"{name}.weight"), _read(file, f"{name}.bias")
 
 
 class _Description(ctypes.Structure):
@@ -262,35 +224,25 @@ class _Description(ctypes.Structure):
 
 
 class _Weights:
-    """The weights of a model as a `_Description`, and the arrays that it points to."""
+    """The weights of a checkpoint as a `_Description`, and the arrays that it points to."""
 
-    def __init__(self, model: Any) -> None:
-        layout = LAYOUTS[model.config.model_type](model)
-        embeddings = layout.embeddings
-        words = _numbers(embeddings.word_embeddings.weight)
-        positions = _numbers(embeddings.position_embeddings.weight) + layout.token_type()
+    def __init__(self, file: Any, *, layout: Layout, config: dict[str, Any]) -> None:
+        words, positions = (_read(file, name) for name in layout.tables())
+        if layout.token_types() in file.keys():  # noqa: SIM118 - it is no dict
+            positions = positions + _read(file, layout.token_types())[0]
         self.table_sizes = (len(words), len(positions))
-        modules = [module for block in layout.blocks for module in layout.modules(block)]
-        self.arrays = [words, positions, *_parameters([embeddings.LayerNorm, *modules])]
+        num_layers = config[layout.num_layers]
+        pairs = (_read_pair(file, name) for name in layout.pairs(num_layers))
+        self.arrays = [words, positions, *(array for pair in pairs for array in pair)]
         addresses = [array.ctypes.data for array in self.arrays]
         self.of_layers = (ctypes.c_void_p * len(addresses[4:]))(*addresses[4:])
+        epsilon = layout.epsilon if isinstance(layout.epsilon, float) else config[layout.epsilon]
         self.description = _Description(
-            len(layout.blocks),
-            model.config.hidden_size,
-            model.config.num_attention_heads,
-            layout.intermediate_size,
-            layout.epsilon,
+            num_layers,
+            config[layout.hidden],
+            config[layout.num_heads],
+            config[layout.intermediate],
+            epsilon,
             *addresses[:4],
             ctypes.addressof(self.of_layers),
         )
-
-
-def _parameters(modules: list[Any]) -> Iterator[NDArray[np.float32]]:
-    for module in modules:
-        yield _numbers(module.weight)
-        yield _numbers(module.bias)
-
-
-def _numbers(tensor: torch.Tensor) -> NDArray[np.float32]:
-    numbers: NDArray[np.float32] = tensor.detach().contiguous().float().numpy()
-    return numbers

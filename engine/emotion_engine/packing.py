@@ -32,6 +32,9 @@ class PackedBatch:
     input_ids: NDArray[np.int64]
     cu_seqlens: NDArray[np.int64]
 
+    def __str__(self) -> str:
+        return f"{self.num_rows} rows of {self.num_tokens} tokens"
+
     @property
     def num_rows(self) -> int:
         """Number of rows."""
@@ -57,6 +60,19 @@ class PackedBatch:
         positions = np.zeros(self.num_computed_tokens, dtype=np.int64)
         starts = np.repeat(self.cu_seqlens[:-1], self.row_lens)
         positions[: self.num_tokens] = np.arange(self.num_tokens) - starts
+        return positions
+
+    def positions_after(self, padding_id: int) -> NDArray[np.int64]:
+        """Returns (num_computed_tokens,) int64, RoBERTa's positions, which begin after this id.
+
+        A text may contain the padding token ("<pad>"). As in the stock model, it gets the padding
+        position and is not counted.
+        """
+        is_counted = self.input_ids[: self.num_tokens] != padding_id
+        num_counted = np.concatenate([[0], np.cumsum(is_counted)])  # before each token
+        before_row = np.repeat(num_counted[self.cu_seqlens[:-1]], self.row_lens)
+        positions = np.full(self.num_computed_tokens, padding_id, dtype=np.int64)
+        positions[: self.num_tokens] += (num_counted[1:] - before_row) * is_counted
         return positions
 
 

@@ -70,7 +70,8 @@ class EngineSettings(CheckpointSettings):
             model), or "auto": native if it can run, else torch.
         max_batch_tokens: maximum tokens per forward pass; larger batches take several. 0 is 8,192
             in C++, and in torch 2,048 on a CPU and 16,384 on a GPU.
-        num_threads: CPU threads of a forward pass; 0 is torch's default, one per core.
+        num_threads: CPU threads of a forward pass; 0 is one for each core that the process may
+            use (see `processor.count_cores`).
     """
 
     checkpoint: str = "1/checkpoint"

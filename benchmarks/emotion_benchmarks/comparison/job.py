@@ -137,5 +137,5 @@ def choose_compute() -> tuple[str, int]:
     from emotion_engine.dtype import choose_dtype
 
     has_gpu = torch.cuda.is_available()
-    dtype = choose_dtype("auto", device=torch.device("cuda" if has_gpu else "cpu"))
-    return str(dtype).removeprefix("torch."), 1 if has_gpu else len(os.sched_getaffinity(0))
+    dtype = choose_dtype("auto", device="cuda" if has_gpu else "cpu")
+    return dtype, 1 if has_gpu else len(os.sched_getaffinity(0))

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ import torch
 from emotion_engine.checkpoint import read_checkpoint
 from emotion_engine.classifier import Classifier
 from emotion_engine.dtype import choose_dtype
-from emotion_engine.encoder import build_encoder
+from emotion_engine.encoder import load_encoder
 from emotion_engine.native import NativeEncoder
+from emotion_engine.processor import count_cores
 from emotion_engine.settings import EngineSettings
 from numpy.typing import NDArray
 from transformers import AutoConfig, AutoModelForSequenceClassification
@@ -47,18 +49,21 @@ class Bench:
 
     def __post_init__(self) -> None:
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # hides the profiler's own lines
-        if self.settings.num_threads:
-            torch.set_num_threads(self.settings.num_threads)
+        torch.set_num_threads(self.num_threads)
 
     @property
-    def dtype(self) -> torch.dtype:
+    def num_threads(self) -> int:
+        """CPU threads of a forward pass."""
+        return self.settings.num_threads or count_cores()
+
+    @property
+    def dtype(self) -> str:
         """What the models compute in."""
-        return choose_dtype(self.settings.dtype, device=self.stopwatch.device)
+        return choose_dtype(self.settings.dtype, device=str(self.stopwatch.device))
 
     def describe(self) -> str:
         """Returns device, dtype and threads."""
-        dtype = str(self.dtype).removeprefix("torch.")
-        return f"{self.stopwatch.device}, {dtype}, {torch.get_num_threads()} threads"
+        return f"{self.stopwatch.device}, {self.dtype}, {self.num_threads} threads"
 
     def measure(self, names: Sequence[str]) -> list[Measurement]:
         """Measures models of `MODELS` on one workload after another.
@@ -99,7 +104,8 @@ class Bench:
     ) -> Measurement:
         rows = workload.make_rows(vocab_size=classifier.checkpoint.vocab_size)
         num_tokens = min(sum(workload.row_lens), classifier.max_batch_tokens)
-        peak = self.stopwatch.measure_peak(shape, num_tokens=num_tokens, dtype=self.dtype)
+        dtype = getattr(torch, self.dtype)
+        peak = self.stopwatch.measure_peak(shape, num_tokens=num_tokens, dtype=dtype)
         seconds = self._time(classifier, rows)
         return Measurement(
             model=name,
@@ -125,12 +131,15 @@ class Bench:
 
     def _build_random(self, config: Any) -> Classifier:
         model = AutoModelForSequenceClassification.from_config(config).eval()
-        encoder = build_encoder(
-            model,
-            device=self.stopwatch.device,
-            dtype=self.dtype,
-            wanted=self.settings.encoder,
-        )
+        with TemporaryDirectory() as folder:
+            model.save_pretrained(folder)
+            encoder = load_encoder(
+                Path(folder),
+                device=str(self.stopwatch.device),
+                dtype=self.dtype,
+                wanted=self.settings.encoder,
+                num_threads=self.num_threads,
+            )
         checkpoint = replace(
             read_checkpoint(self.checkpoint),
             vocab_size=config.vocab_size,
@@ -150,6 +159,6 @@ class Bench:
             return split_native(
                 lambda: classifier.predict(rows),
                 encoder=classifier.encoder,
-                num_threads=torch.get_num_threads(),
+                num_threads=self.num_threads,
             )
         return split(lambda: classifier.predict(rows), device=self.stopwatch.device)

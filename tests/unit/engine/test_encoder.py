@@ -7,16 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from emotion_engine.encoder import PackedEncoder, PaddedEncoder, load_encoder
+from emotion_engine.classifier import softmax
+from emotion_engine.encoder import load_encoder
+from emotion_engine.errors import OutOfMemory
 from emotion_engine.packing import pack
+from emotion_engine.torch_encoder import PackedEncoder, PaddedEncoder
 
 from checkpoints import KINDS, PACKED_KINDS, edit_json
 
-CPU = torch.device("cpu")
-
 
 def load(folder):
-    return load_encoder(folder, device=CPU, dtype=torch.float32, wanted="torch")
+    return load_encoder(folder, device="cpu", dtype="float32", wanted="torch")
 
 
 def draw_batch(row_lens):
@@ -24,11 +25,6 @@ def draw_batch(row_lens):
     rows = [generator.integers(5, 200, size=n) for n in row_lens]
     (batch,) = pack(rows, max_batch_tokens=1024)
     return batch
-
-
-def softmax_of(encoder, batch):
-    with torch.inference_mode():
-        return encoder.compute_logits(batch).softmax(dim=1).numpy()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -42,12 +38,23 @@ def test_compute_logits_filler_changes_no_answer(kind, source_of):
     encoder = load(source_of(kind))
     batch = draw_batch([5, 60, 70])
     assert batch.num_computed_tokens > batch.num_tokens
-    exact = softmax_of(encoder, replace(batch, input_ids=batch.input_ids[: batch.num_tokens]))
+    alone = replace(batch, input_ids=batch.input_ids[: batch.num_tokens])
+    exact = softmax(encoder.compute_logits(alone))
     for filler_id in (0, 1, 77):
         input_ids = batch.input_ids.copy()
         input_ids[batch.num_tokens :] = filler_id
-        answer = softmax_of(encoder, replace(batch, input_ids=input_ids))
+        answer = softmax(encoder.compute_logits(replace(batch, input_ids=input_ids)))
         assert np.abs(answer - exact).max() <= 1e-6
+
+
+def test_compute_logits_without_memory_says_so(source_of, monkeypatch):
+    def run_out(*_, **__):
+        raise torch.OutOfMemoryError("Tried to allocate 20.00 MiB")
+
+    encoder = load(source_of("bert"))
+    monkeypatch.setattr(encoder, "_compute", run_out)
+    with pytest.raises(OutOfMemory, match="the device has no memory for 3 rows of 17 tokens"):
+        encoder.compute_logits(draw_batch([3, 5, 9]))
 
 
 def test_num_computed_tokens_is_the_stream_or_the_rectangle(source_of):

@@ -2,26 +2,30 @@
 
 import platform
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 from emotion_engine import native
 from emotion_engine.checkpoint import read_checkpoint
-from emotion_engine.classifier import Classifier
-from emotion_engine.encoder import PackedEncoder, PaddedEncoder, build_encoder, load_encoder
+from emotion_engine.classifier import Classifier, softmax
+from emotion_engine.encoder import load_encoder
 from emotion_engine.errors import SettingsError
 from emotion_engine.native import NEEDED, NativeEncoder, find_obstacle, load_library
 from emotion_engine.packing import pack
+from emotion_engine.processor import read_flags
 from emotion_engine.settings import EngineSettings
+from emotion_engine.torch_encoder import PackedEncoder, PaddedEncoder
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, BertConfig
 
-from checkpoints import LABELS, MAX_LENGTH
+from checkpoints import LABELS, MAX_LENGTH, edit_json
 
-CPU = torch.device("cpu")
 NATIVE_KINDS = ("bert", "distilbert", "roberta", "xlm-roberta")
 DTYPES = ("float32", "bfloat16")
-ALL_CAPABILITIES = dict.fromkeys(NEEDED[torch.bfloat16], True)
+ALL_FLAGS = {"fpu", *NEEDED["bfloat16"]}
 NUM_BATCHES = 200  # of each architecture and dtype
 
 
@@ -43,39 +47,41 @@ def build_model(**settings):
     return model.eval()
 
 
-def obstacle_of(model=None, *, device=CPU, dtype=torch.float32):
-    return find_obstacle(model or build_model(), device=device, dtype=dtype)
+@pytest.fixture
+def folder_of(tmp_path):
+    """Returns the folder of a small random BERT with these settings."""
+
+    def save(**settings):
+        build_model(**settings).save_pretrained(tmp_path)
+        return tmp_path
+
+    return save
 
 
-def build(model=None, *, dtype=torch.float32, wanted="auto"):
-    return build_encoder(model or build_model(), device=CPU, dtype=dtype, wanted=wanted)
+def obstacle_of(folder, *, device="cpu", dtype="float32"):
+    return find_obstacle(folder, device=device, dtype=dtype)
 
 
-def skip_where_it_cannot_run(dtype=torch.float32):
+def load(folder, *, dtype="float32", wanted="auto", num_threads=2):
+    return load_encoder(folder, device="cpu", dtype=dtype, wanted=wanted, num_threads=num_threads)
+
+
+def skip_where_it_cannot_run(dtype="float32"):
     """Skips because of the processor or a missing compiler; any other obstacle is a defect."""
-    capabilities = torch.cpu.get_capabilities()
-    missing = [name for name in NEEDED[dtype] if not capabilities.get(name)]
+    missing = [name for name in NEEDED[dtype] if name not in read_flags()]
     if missing:
         pytest.skip(f"the processor has no {missing[0]}")
-    if dtype == torch.bfloat16 and capabilities.get("amx_bf16"):
+    if dtype == "bfloat16" and "amx_bf16" in read_flags():
         pytest.skip("the processor has AMX")
     if shutil.which("g++") is None and load_library() is None:
         pytest.skip("there is no g++")
 
 
 @pytest.fixture
-def threads():
-    """Sets the number of threads, until the end of the test."""
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def capabilities(monkeypatch):
-    """The capabilities of a processor with all that is needed; a test may change them."""
-    found = dict(ALL_CAPABILITIES)
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found)
+def flags(monkeypatch):
+    """The flags of a processor with all that is needed; a test may change them."""
+    found = set(ALL_FLAGS)
+    monkeypatch.setattr(native, "read_flags", lambda: found)
     monkeypatch.setattr(native, "load_library", lambda: object())
     return found
 
@@ -99,40 +105,39 @@ def test_load_library_another_interface_is_not_used(monkeypatch):
 @pytest.mark.parametrize("kind", NATIVE_KINDS)
 def test_load_encoder_auto_is_native_without_an_obstacle(kind, source_of):
     skip_where_it_cannot_run()
-    encoder = load_encoder(source_of(kind), device=CPU, dtype=torch.float32)
+    encoder = load(source_of(kind))
     assert type(encoder) is NativeEncoder
     assert str(encoder) == "encoder in C++"
 
 
-def test_native_encoder_takes_large_forwards_and_warms_up_with_one():
+def test_native_encoder_takes_large_forwards_and_warms_up_with_one(folder_of):
     skip_where_it_cannot_run()
-    encoder = build()
+    encoder = load(folder_of())
     assert encoder.default_batch_tokens == 8192
     assert encoder.sizes_to_warm(8192) == (8192,)
 
 
-@pytest.mark.parametrize("name", NEEDED[torch.bfloat16])
-def test_find_obstacle_missing_capability_is_named(name, capabilities):
-    assert obstacle_of(dtype=torch.bfloat16) is None
-    capabilities[name] = False
-    assert obstacle_of(dtype=torch.bfloat16) == f"the processor has no {name}"
+@pytest.mark.parametrize("name", NEEDED["bfloat16"])
+def test_find_obstacle_missing_flag_is_named(name, flags, folder_of):
+    folder = folder_of()
+    assert obstacle_of(folder, dtype="bfloat16") is None
+    flags.remove(name)
+    assert obstacle_of(folder, dtype="bfloat16") == f"the processor has no {name}"
 
 
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ({"avx512_bf16": False}, "the processor has no avx512_bf16"),
-        ({"amx_bf16": True}, "it cannot use the processor's AMX"),
-    ],
-)
-def test_find_obstacle_to_bfloat16_is_not_one_to_float32(change, sentence, capabilities):
-    capabilities.update(change)
-    assert obstacle_of(dtype=torch.bfloat16).startswith(sentence)
-    assert obstacle_of() is None
+def test_find_obstacle_to_bfloat16_is_not_one_to_float32(flags, folder_of):
+    folder = folder_of()
+    flags.add("amx_bf16")
+    sentence = "it cannot use the processor's AMX"
+    assert obstacle_of(folder, dtype="bfloat16").startswith(sentence)
+    assert obstacle_of(folder) is None
+    flags -= {"amx_bf16", "avx512_bf16"}
+    assert obstacle_of(folder, dtype="bfloat16") == "the processor has no avx512_bf16"
+    assert obstacle_of(folder) is None
 
 
-def test_find_obstacle_gpu_is_named(capabilities):
-    assert obstacle_of(device=torch.device("cuda")) == "it has no code for cuda"
+def test_find_obstacle_gpu_is_named(flags, folder_of):
+    assert obstacle_of(folder_of(), device="cuda:0") == "it has no code for cuda"
 
 
 @pytest.mark.parametrize(
@@ -146,37 +151,69 @@ def test_find_obstacle_gpu_is_named(capabilities):
         ({"is_decoder": True}, "decoders"),
     ],
 )
-def test_find_obstacle_shape_without_code_is_named(settings, found, capabilities):
-    assert found in str(obstacle_of(build_model(**settings)))
+def test_find_obstacle_shape_without_code_is_named(settings, found, flags, folder_of):
+    assert found in str(obstacle_of(folder_of(**settings)))
+
+
+def test_find_obstacle_missing_setting_is_named(flags, folder_of):
+    folder = folder_of()
+    edit_json(folder / "config.json", layer_norm_eps=None)
+    assert obstacle_of(folder) == "config.json has no layer_norm_eps"
+
+
+def test_find_obstacle_weight_under_another_name_is_named(flags, folder_of):
+    file = folder_of() / "model.safetensors"
+    weights = load_file(file)
+    weights["bert.embeddings.LayerNorm.gamma"] = weights.pop("bert.embeddings.LayerNorm.weight")
+    save_file(weights, file, metadata={"format": "pt"})
+    expected = "model.safetensors has no bert.embeddings.LayerNorm.weight"
+    assert obstacle_of(file.parent) == expected
+
+
+def test_find_obstacle_bfloat16_on_disk_is_named(flags, tmp_path):
+    build_model().to(torch.bfloat16).save_pretrained(tmp_path)
+    assert obstacle_of(tmp_path) == "it cannot read weights in BF16"
 
 
 @pytest.mark.parametrize(
     ("kind", "expected"), [("modernbert-cls", PackedEncoder), ("electra", PaddedEncoder)]
 )
 def test_load_encoder_architecture_without_code_runs_in_torch(kind, expected, source_of):
-    encoder = load_encoder(source_of(kind), device=CPU, dtype=torch.float32)
+    encoder = load(source_of(kind))
     assert type(encoder) is expected
     assert f"no C++: it has no code for {kind.partition('-')[0]}" in str(encoder)
 
 
-def test_build_encoder_not_built_falls_back_unless_native_is_wanted(capabilities, monkeypatch):
+def test_load_encoder_not_built_falls_back_unless_native_is_wanted(flags, monkeypatch, folder_of):
+    folder = folder_of()
     monkeypatch.setattr(native, "load_library", lambda: None)
-    encoder = build()
+    encoder = load(folder)
     assert type(encoder) is PackedEncoder
     assert "no C++: it was not built" in str(encoder)
     with pytest.raises(SettingsError, match=r"encoder is 'native', but it was not built.*'torch'"):
-        build(wanted="native")
+        load(folder, wanted="native")
 
 
 @pytest.mark.parametrize(("wanted", "kind"), [("torch", PackedEncoder), ("padded", PaddedEncoder)])
-def test_build_encoder_in_torch_is_used_if_wanted(wanted, kind):
-    encoder = build(wanted=wanted)
+def test_load_encoder_in_torch_is_used_if_wanted(wanted, kind, folder_of):
+    encoder = load(folder_of(), wanted=wanted)
     assert type(encoder) is kind
     assert str(encoder).endswith("encoder in torch (chosen)")
 
 
-def test_build_encoder_decoder_is_padded():
-    assert type(build(build_model(is_decoder=True))) is PaddedEncoder
+def test_load_encoder_decoder_is_padded(folder_of):
+    assert type(load(folder_of(is_decoder=True))) is PaddedEncoder
+
+
+def test_native_encoder_does_not_need_torch(folder_of):
+    skip_where_it_cannot_run()
+    code = (
+        "import sys; from pathlib import Path; from emotion_engine.encoder import load_encoder;"
+        "load_encoder(Path(sys.argv[1]), device='cpu', dtype='float32', wanted='native');"
+        "print({'torch', 'transformers'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", code, str(folder_of())]
+    assert subprocess.check_output(command, text=True).strip() == "set()"
 
 
 # Its answers; test_classifier.py compares every architecture with transformers.
@@ -192,25 +229,24 @@ def test_build_encoder_decoder_is_padded():
         pytest.param({"intermediate_size": 320}, id="intermediate-of-320"),
     ],
 )
-def test_compute_logits_any_shape_equals_torch(settings, threads):
+def test_compute_logits_any_shape_equals_torch(settings, folder_of):
     skip_where_it_cannot_run()
     rng = np.random.default_rng(1)
     row_lens = [1, 2, 15, 16, 17, 63, 64, 65, 300, 512]
     rows = [rng.integers(0, 300, size=n) for n in row_lens]
     (batch,) = pack(rows, max_batch_tokens=2048)
-    encoders = [build(build_model(**settings), wanted=wanted) for wanted in ("native", "torch")]
-    for num_threads in (1, 2, 5):
-        threads(num_threads)
-        with torch.inference_mode():
-            own, torchs = (encoder.compute_logits(batch).softmax(dim=1) for encoder in encoders)
-        assert torchs.std(dim=0).max() > 0.05
-        assert (own - torchs).abs().max() <= 1e-5
+    folder = folder_of(**settings)
+    own, torchs = (load(folder, wanted=wanted) for wanted in ("native", "torch"))
+    expected = softmax(torchs.compute_logits(batch))
+    assert expected.std(axis=0).max() > 0.05
+    for own.num_threads in (1, 2, 5):
+        assert np.abs(softmax(own.compute_logits(batch)) - expected).max() <= 1e-5
 
 
 @pytest.mark.parametrize("kind", NATIVE_KINDS)
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_predict_is_bit_identical_in_any_batch_with_any_threads(kind, dtype, prepared_of, threads):
-    skip_where_it_cannot_run(getattr(torch, dtype))
+def test_predict_is_bit_identical_in_any_batch_with_any_threads(kind, dtype, prepared_of):
+    skip_where_it_cannot_run(dtype)
     settings = EngineSettings(dtype=dtype, encoder="native", max_batch_tokens=512)
     classifier = Classifier.load(read_checkpoint(prepared_of(kind)), settings=settings)
     rng = np.random.default_rng(2)
@@ -218,7 +254,7 @@ def test_predict_is_bit_identical_in_any_batch_with_any_threads(kind, dtype, pre
     alone = np.concatenate([classifier.predict([row]).probabilities for row in rows])
     assert len(np.unique(alone, axis=0)) == len(rows)
     for i in range(NUM_BATCHES):
-        threads(1 + i % 3)
+        classifier.encoder.num_threads = 1 + i % 3
         chosen = rng.integers(len(rows), size=rng.integers(1, 17))
         answer = classifier.predict([rows[j] for j in chosen]).probabilities
         assert answer.tobytes() == alone[chosen].tobytes()
@@ -227,20 +263,19 @@ def test_predict_is_bit_identical_in_any_batch_with_any_threads(kind, dtype, pre
 @pytest.mark.parametrize(
     ("ids", "max_len"), [([5, 300], 2), ([5, -1], 2), ([10**9], 1), ([5] * 513, 513)]
 )
-def test_compute_logits_beyond_the_embeddings_is_an_error(ids, max_len):
+def test_compute_logits_beyond_the_embeddings_is_an_error(ids, max_len, folder_of):
     skip_where_it_cannot_run()
-    encoder = build(wanted="native")
+    encoder = load(folder_of(), wanted="native")
     (batch,) = pack([np.array(ids)], max_batch_tokens=max_len)
     with pytest.raises(IndexError, match="beyond the model's embeddings"):
         encoder.compute_logits(batch)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_compute_logits_nan_weight_gives_nan(dtype):
-    skip_where_it_cannot_run(getattr(torch, dtype))
+def test_compute_logits_nan_weight_gives_nan(dtype, tmp_path):
+    skip_where_it_cannot_run(dtype)
     model = build_model()
     model.bert.encoder.layer[0].attention.self.query.weight.data[0, 0] = torch.nan
-    encoder = build(model, dtype=getattr(torch, dtype), wanted="native")
+    model.save_pretrained(tmp_path)
     (batch,) = pack([np.arange(1, 20)], max_batch_tokens=32)
-    with torch.inference_mode():
-        assert encoder.compute_logits(batch).isnan().all()
+    assert np.isnan(load(tmp_path, dtype=dtype, wanted="native").compute_logits(batch)).all()

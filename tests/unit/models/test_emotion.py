@@ -6,9 +6,8 @@ import re
 import fake_triton
 import numpy as np
 import pytest
-import torch
 from emotion_command.checkout import REPOSITORY
-from emotion_engine.errors import SettingsError
+from emotion_engine.errors import OutOfMemory, SettingsError
 from emotion_engine.settings import EngineSettings
 from fake_triton import InferenceRequest, Metric, MetricFamily, TritonError, error_of
 
@@ -191,7 +190,7 @@ def test_execute_out_of_memory_fails_only_its_requests_as_unavailable(model, mon
 
     def run_out_beyond_100(batch):
         if batch.row_lens.max() > 100:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise OutOfMemory(f"the device has no memory for {batch}")
         return compute(batch)
 
     requests = [build_request(5), build_request(120, seed=1), build_request(128, seed=2)]

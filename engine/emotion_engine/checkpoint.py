@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emotion_engine.checksums import SUMS, check_checksums
 from emotion_engine.errors import CheckpointError
 
 REVISION_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+FILES = (*REVISION_FILES, "labels.txt")
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification")
 
 
@@ -44,14 +46,15 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """Reads a folder written by scripts/prepare_model.py.
 
     Raises:
-        CheckpointError: a file is missing or unreadable, there is no `id2label`, or the
-            checkpoint is not a classifier.
+        CheckpointError: a file is missing, unreadable or not what it was at its preparation, there
+            is no `id2label`, or the checkpoint is not a classifier.
     """
-    for name in (*REVISION_FILES, "labels.txt"):
+    for name in (*FILES, SUMS):
         if not (folder / name).is_file():
             raise CheckpointError(
                 f"checkpoint file {name} is missing; run scripts/prepare_model.py"
             )
+    check_checksums(folder, FILES)
     config = _read_json(folder / "config.json")
     tokenizer_config = _read_json(folder / "tokenizer_config.json")
     return Checkpoint(

@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 from emotion_command.checkout import CHECKPOINT, REPOSITORY
-from emotion_engine.checkpoint import Checkpoint
+from emotion_engine.checkpoint import FILES, Checkpoint
+from emotion_engine.checksums import write_checksums
 
 EMPTY_MODEL = Path(__file__).parent / "empty_model.py"
 VERSION = Path("emotion", "1")
@@ -43,6 +44,7 @@ def build_distilbert_repository(folder: Path, *, checkpoint: Checkpoint) -> Path
         label2id={label: i for i, label in enumerate(checkpoint.labels)},
     )
     AutoModelForSequenceClassification.from_config(config).save_pretrained(target)
+    write_checksums(target, FILES)
     return repository
 
 

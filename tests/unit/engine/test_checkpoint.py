@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ from emotion_engine.checkpoint import (
     read_labels,
     read_problem_type,
 )
+from emotion_engine.checksums import write_checksums
 from emotion_engine.errors import CheckpointError
 
 from checkpoints import LABELS, MAX_LENGTH, edit_json
 
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+ALL_FILES = (*FILES, "labels.txt")
 
 
 @pytest.fixture
@@ -43,7 +46,7 @@ def test_revision_is_that_of_the_documented_shell_command(folder):
     assert REVISION_FILES == FILES
 
 
-@pytest.mark.parametrize("name", [*FILES, "labels.txt"])
+@pytest.mark.parametrize("name", [*FILES, "labels.txt", "SHA256SUMS"])
 def test_read_checkpoint_missing_file_is_named(folder, name):
     (folder / name).unlink()
     with pytest.raises(CheckpointError, match=rf"{name} is missing; run scripts/prepare_model.py"):
@@ -60,6 +63,7 @@ def test_read_checkpoint_missing_file_is_named(folder, name):
 )
 def test_read_checkpoint_broken_json_is_named(folder, name, content, sentence):
     (folder / name).write_bytes(content)
+    write_checksums(folder, ALL_FILES)
     with pytest.raises(CheckpointError, match=sentence):
         read_checkpoint(folder)
 
@@ -76,19 +80,50 @@ def test_read_checkpoint_broken_json_is_named(folder, name, content, sentence):
 )
 def test_read_checkpoint_bad_max_length_is_refused(folder, value):
     edit_json(folder / "tokenizer_config.json", model_max_length=value)
+    write_checksums(folder, ALL_FILES)
     with pytest.raises(CheckpointError, match=r"model_max_length is .*integer of at least 1"):
         read_checkpoint(folder)
 
 
 def test_read_checkpoint_least_max_length_is_accepted(folder):
     edit_json(folder / "tokenizer_config.json", model_max_length=1)
+    write_checksums(folder, ALL_FILES)
     assert read_checkpoint(folder).max_length == 1
 
 
 def test_read_checkpoint_no_vocab_size_is_refused(folder):
     edit_json(folder / "config.json", vocab_size=...)
+    write_checksums(folder, ALL_FILES)
     with pytest.raises(CheckpointError, match="vocab_size is None"):
         read_checkpoint(folder)
+
+
+@pytest.mark.parametrize("name", ALL_FILES)
+def test_read_checkpoint_changed_file_is_refused(folder, name):
+    with (folder / name).open("r+b") as file:
+        file.seek(-1, 2)
+        last = file.read(1)
+        file.seek(-1, 2)
+        file.write(bytes([last[0] ^ 1]))
+    sentence = (
+        rf"file {name} has changed since its preparation: its sha256 is [0-9a-f]{{12}}\.\.\., "
+    )
+    with pytest.raises(CheckpointError, match=sentence):
+        read_checkpoint(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\n", b"1234  other.json\n"])
+def test_read_checkpoint_without_a_sum_is_refused(folder, content):
+    (folder / "SHA256SUMS").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"SHA256SUMS has no config\.json; run"):
+        read_checkpoint(folder)
+
+
+def test_checksums_are_those_of_sha256sum(folder):
+    command = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert sorted(done.stdout.splitlines()) == [f"{name}: OK" for name in sorted(ALL_FILES)]
 
 
 def test_read_labels_are_ordered_by_number():

@@ -69,7 +69,8 @@ def test_check_repository_checkpoint_without_a_file_names_it(repository, name):
 
 def test_check_repository_broken_checkpoint_is_refused(repository):
     (repository / "emotion" / "1" / "checkpoint" / "config.json").write_text("[]")
-    with pytest.raises(StartError, match=r"checkpoint cannot be served: config\.json is not a"):
+    sentence = r"checkpoint cannot be served: checkpoint file config\.json has changed since"
+    with pytest.raises(StartError, match=sentence):
         check_repository(repository)
 
 

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emotion_command.checkout import ADAPTER
-from emotion_engine.checkpoint import read_checkpoint
+from emotion_engine.checkpoint import FILES, read_checkpoint
+from emotion_engine.checksums import SUMS
 
 from emotion_training.checkpoint.comparison import compare_predictions, compare_tokenizers
 from emotion_training.checkpoint.max_length import choose_max_length
 from emotion_training.checkpoint.source_checks import check_source_tokenizer
 from emotion_training.checkpoint.source_model import load_source
-from emotion_training.checkpoint.writing import FILES, is_write_error, write_checkpoint
+from emotion_training.checkpoint.writing import is_write_error, write_checkpoint
 from emotion_training.errors import PrepareError
 
 
@@ -81,8 +82,8 @@ def check_target(target: Path) -> None:
     """
     if target.exists() and not target.is_dir():
         raise PrepareError(f"--output {target} is a file; name a folder")
-    foreign = {path.name for path in target.iterdir()} - FILES if target.exists() else set()
-    if foreign:
+    names = {path.name for path in target.iterdir()} if target.exists() else set()
+    if foreign := names - {*FILES, SUMS}:
         raise PrepareError(
             f"--output {target} holds {min(foreign)!r} and would be replaced; name another folder"
         )

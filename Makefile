@@ -9,7 +9,7 @@ PIP_INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 PEERS := $(patsubst benchmarks/peers/%/requirements.txt,.venv-peers/%/.installed,$(wildcard benchmarks/peers/*/requirements.txt))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prepare demo serve test test-long siege bench bench-client bench-overhead loadtest capacity peers compare check format clean
+.PHONY: help setup prepare demo serve test test-long siege chaos bench bench-client bench-overhead loadtest capacity peers compare check format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,6 +43,9 @@ test-long: $(INSTALLED) $(CHECKPOINT)/config.json  ## the long proofs that make 
 
 siege: $(INSTALLED) $(CHECKPOINT)/config.json  ## 100,000 hostile requests to both ports of a server that others use
 	$(BIN)/pytest -m long -s tests/e2e/test_siege.py
+
+chaos: $(INSTALLED) $(CHECKPOINT)/config.json  ## half an hour of random faults under mixed traffic (needs root)
+	$(BIN)/pytest -m long -s tests/e2e/test_chaos.py
 
 bench: $(INSTALLED) $(CHECKPOINT)/config.json  ## the engine without Triton: rate, share of the machine's peak (DEVICE=cuda: on a GPU)
 	$(BIN)/python benchmarks/engine.py --device $(or $(DEVICE),cpu)

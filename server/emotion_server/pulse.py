@@ -10,11 +10,10 @@ import threading
 from dataclasses import dataclass, field
 from time import monotonic
 
-import numpy as np
-from emotion_client.client import PROBE_TEXT
-from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
+from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from emotion_server.probe import build_probe
 from emotion_server.processes import is_stopped, read_cpu_s
 
 INTERVAL_S = 1.0
@@ -75,17 +74,3 @@ class Pulse:
                 except InferenceServerException:
                     continue
                 self.answered_at = monotonic()
-
-
-def build_probe(model: str) -> tuple[list[InferInput], list[InferRequestedOutput]]:
-    """Returns a small request for a model: its inputs and outputs."""
-    if model == "emotion_info":
-        return [], [InferRequestedOutput("revision")]
-    if model == "emotion_tokenizer":
-        text = InferInput("text", [1, 1], "BYTES")
-        text.set_data_from_numpy(np.array([[PROBE_TEXT.encode()]], dtype=object))
-        return [text], [InferRequestedOutput("num_tokens")]
-    ids, mask = (InferInput(name, [1, 1], "INT64") for name in ("input_ids", "attention_mask"))
-    ids.set_data_from_numpy(np.zeros((1, 1), dtype=np.int64))
-    mask.set_data_from_numpy(np.ones((1, 1), dtype=np.int64))
-    return [ids, mask], [InferRequestedOutput("confidence")]

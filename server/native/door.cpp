@@ -26,6 +26,8 @@ constexpr size_t MAX_MESSAGE_BYTES = 16 << 20, MAX_HEADER_BYTES = 16 << 10;
 constexpr size_t MAX_INCOMING_BYTES = 128 << 20;  // of all messages that are not complete
 // Of answers that callers do not read: of one connection, and of all.
 constexpr size_t MAX_OUTGOING_BYTES = 64 << 20, MAX_ALL_OUTGOING_BYTES = 512 << 20;
+// Of calls that do not wait for a turn: their messages, and how many the door holds.
+constexpr size_t MAX_FREE_BYTES = 64 << 10, MAX_FREE = 500;
 constexpr size_t MAX_CONNECTIONS = 2000;
 constexpr uint32_t MAX_STREAMS = 1024;
 constexpr uint64_t MAX_RESETS = 100'000, MAX_RESETS_PER_S = 10'000;
@@ -88,6 +90,9 @@ bool contains(const std::string& text, const char* const* first, size_t num) {
 struct Caller;
 
 struct Request : Ticket {
+  ~Request() { num_free -= is_free; }
+  static inline size_t num_free = 0;
+
   Caller* caller = nullptr;  // null: it has left, or the door itself asks
   int32_t stream = 0;
   std::string method, path;
@@ -96,8 +101,9 @@ struct Request : Ticket {
   std::string incoming;
   std::shared_ptr<const std::string> message;
   Body upload;
-  bool is_gated = false, is_probe = false, is_answered = false;
+  bool is_probe = false, is_answered = false;
   bool is_ahead = false;  // the gate has let it go and counts it
+  bool is_free = false;   // it does not wait for a turn, and num_free counts it
   double began = 0;
   int num_deaths = 0;
   // Triton's answer.
@@ -350,8 +356,6 @@ class Door {
       request->deadline = request->began + std::min(LONGEST_S, to_seconds(text));
     } else if (key == "request-priority") {
       request->is_bulk = text == "bulk";
-    } else if (key == "grpc-encoding") {
-      request->headers.emplace_back(std::move(key), std::move(text));
     } else if (
         key[0] != ':' && key != "te" && key != "content-type" && key != "user-agent" &&
         key != "content-length" && key.substr(0, 5) != "grpc-") {
@@ -463,18 +467,31 @@ class Door {
     if (c[0] != 0) {
       return refuse(*request, UNIMPLEMENTED, "compression is not served; send it as it is");
     }
+    bool is_gated = false;
     if (call == "ModelInfer") {
       try {
         const auto summary = check_request(frame.substr(5));
-        request->is_gated = GATED_MODELS.count(summary.model) != 0;
+        is_gated = GATED_MODELS.count(summary.model) != 0;
         request->units = std::max(double(summary.num_rows), size / BYTES_PER_UNIT);
       } catch (const InvalidRequest& error) {
         return refuse(*request, INVALID_ARGUMENT, error.what());
       }
     }
+    if (!is_gated) {
+      if (size > MAX_FREE_BYTES) {
+        return refuse(
+            *request, INVALID_ARGUMENT,
+            "a message of this kind has at most " + std::to_string(MAX_FREE_BYTES) + " bytes");
+      }
+      if (Request::num_free >= MAX_FREE) {
+        return overload(*request, "the server is overloaded: too many calls that do not wait");
+      }
+      request->is_free = true;
+      ++Request::num_free;
+    }
     request->num_bytes = incoming.size();
     request->message = std::make_shared<const std::string>(std::move(incoming));
-    if (!request->is_gated) {
+    if (request->is_free) {
       free_.push_back(request);
       return;
     }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import struct
+from contextlib import suppress
 
 import grpc
 from emotion_client.channel import METHOD
@@ -88,6 +90,64 @@ HTTP_BODIES = {
     ),
     "no JSON": ("emotion_text", b"{", 500),
 }
+
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
+
+def draw_bytes(rng):
+    """Returns what a broken or hostile caller writes into a connection, for either port."""
+    frames = b"".join(draw_frame(rng) for _ in range(rng.randrange(1, 20)))
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\n".encode()
+    return rng.choice(
+        [
+            rng.randbytes(rng.randrange(1, 3000)),
+            PREFACE + frames,
+            PREFACE + EMPTY_SETTINGS + frames,
+            PREFACE + EMPTY_SETTINGS * 2000,
+            PREFACE + EMPTY_SETTINGS + b"".join(reset_frame(i) for i in range(1, 2000, 2)),
+            PREFACE[: rng.randrange(len(PREFACE))],
+            head + b"Content-Length: 1000000\r\n\r\n{",
+            head + b"Content-Length: -5\r\n\r\n",
+            head + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            head + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n",
+            head + b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00",
+            head + b"X: y\r\n" * 5000,
+            head + b"X: " + b"y" * 100_000,
+            b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
+            b"GET /v2/health/ready HTTP/1.1\r\n\r\n" * 50,
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + rng.randbytes(500),  # TLS
+        ]
+    )
+
+
+def draw_frame(rng):
+    """Returns a frame of HTTP/2 with a random type, flags, stream and content."""
+    size = rng.choice([0, 1, 4, 5, 8, 100, 16384])
+    claimed = size if rng.random() < 0.8 else rng.choice([0, 3, 2**24 - 1])
+    stream = rng.choice([0, 1, 2, 3, 2**31 - 1, 2**32 - 1])
+    return (
+        claimed.to_bytes(3, "big")
+        + bytes([rng.randrange(12), rng.randrange(256)])
+        + stream.to_bytes(4, "big")
+        + rng.randbytes(size)
+    )
+
+
+def reset_frame(stream):
+    return b"\0\0\4\3\0" + stream.to_bytes(4, "big") + b"\0\0\0\0"
+
+
+EMPTY_SETTINGS = b"\0\0\0\4\0\0\0\0\0"
+PATH = "/v2/models/emotion/infer"
+
+
+def write_raw(port, content, *, wait_s):
+    """Writes bytes into a connection, reads what comes within some time, and leaves."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.settimeout(wait_s)
+        connection.sendall(content)
+        connection.recv(1 << 16)
 
 
 def send_raw(url, message):

@@ -39,6 +39,10 @@ class ServeProcess:
     def url(self) -> str:
         return re.search(r"gRPC (\S+),", self.output.read_text())[1]
 
+    @property
+    def http_port(self) -> int:
+        return int(re.search(r"HTTP \S+:(\d+),", self.output.read_text())[1])
+
     def wait_until_ready(self) -> None:
         self._wait_until(lambda: "ready." in self.output.read_text())
 
@@ -83,13 +87,29 @@ class ServeProcess:
 
 
 @contextmanager
-def serve(*options: str) -> Iterator[ServeProcess]:
-    """Runs serve.py on free ports of 127.0.0.1, and stops it afterwards."""
+def serve(*options: str, own_shared_memory: int = 0) -> Iterator[ServeProcess]:
+    """Runs serve.py on free ports of 127.0.0.1, and stops it afterwards.
+
+    Args:
+        options: of serve.py.
+        own_shared_memory: give it a /dev/shm of its own with so many bytes; needs root.
+    """
     with tempfile.TemporaryDirectory() as folder:
         output, errors = Path(folder, "output"), Path(folder, "errors")
         ports = [f"--{name}-port=0" for name in ("http", "grpc", "metrics")]
         with output.open("w") as out, errors.open("w") as err:
             command = [sys.executable, str(SERVE), *ports, *options]
+            if own_shared_memory:
+                mount = f"mount -t tmpfs -o size={own_shared_memory} tmpfs /dev/shm"
+                command = [
+                    "unshare",
+                    "--mount",
+                    "sh",
+                    "-c",
+                    f'{mount} && exec "$@"',
+                    "sh",
+                    *command,
+                ]
             process = subprocess.Popen(command, stdout=out, stderr=err)
         try:
             yield ServeProcess(process, output, errors)

@@ -8,7 +8,7 @@ import grpc
 import numpy as np
 import pytest
 from e2e.calls import ask_http
-from e2e.hostile import HTTP_BODIES, REQUESTS, build_ids, build_text
+from e2e.hostile import HTTP_BODIES, REQUESTS, build_ids, build_text, draw_bytes, write_raw
 from e2e.memory import measure_memory
 from e2e.test_door import neighbours
 from emotion_client.channel import METHOD
@@ -61,12 +61,15 @@ def damage(rng, message):
 
 
 def send_some(server, *, seed, num_requests):
-    """Sends hostile requests to both ports, with deadlines that may be too short."""
+    """Sends hostile requests and bytes to both ports, with deadlines that may be too short."""
     rng = random.Random(seed)
     with grpc.insecure_channel(server.address.url) as channel:
         call = channel.unary_unary(METHOD)
         for _ in range(num_requests):
-            if rng.random() < 0.8:
+            if rng.random() < 0.05:
+                port = rng.choice([server.address.http_port, server.address.grpc_port])
+                write_raw(port, draw_bytes(rng), wait_s=rng.choice([0.0, 0.01, 0.1]))
+            elif rng.random() < 0.8:
                 try:
                     call(draw_message(rng), timeout=rng.choice([0.001, 0.01, 20]))
                 except grpc.RpcError:

@@ -9,10 +9,8 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
-from emotion_client.client import PROBE_TEXT
-from tritonclient.grpc.service_pb2 import ModelInferRequest
-
 from emotion_server.errors import StartError
+from emotion_server.probe import build_messages
 
 INTERFACE = 1
 MAX_SENTENCE = 1024
@@ -43,7 +41,7 @@ class GrpcPort:
 
     def __init__(self, host: str, port: int, *, triton_port: int, max_wait_s: float) -> None:
         self._library = load_library()
-        probes = build_probes()
+        probes = build_messages()
         code = self._library.door_open(
             ctypes.byref(_Settings(host.encode(), port, triton_port, max_wait_s)),
             (ctypes.c_char_p * len(probes))(*probes),
@@ -94,15 +92,3 @@ def check_request(message: bytes) -> str:
     sentence = ctypes.create_string_buffer(MAX_SENTENCE)
     load_library().door_check(message, ctypes.c_size_t(len(message)), sentence, MAX_SENTENCE)
     return sentence.value.decode()
-
-
-def build_probes() -> list[bytes]:
-    """Returns requests that only models which are well answer, all of them together."""
-    info = ModelInferRequest(model_name="emotion_info")
-    info.outputs.add(name="revision")  # not the tokenizer, which is large
-    text = ModelInferRequest(model_name="emotion_text")
-    text.inputs.add(name="text", datatype="BYTES", shape=[1, 1])
-    content = PROBE_TEXT.encode()
-    text.raw_input_contents.append(len(content).to_bytes(4, "little") + content)
-    text.outputs.add(name="label")
-    return [info.SerializeToString(), text.SerializeToString()]

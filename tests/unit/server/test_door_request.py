@@ -4,7 +4,8 @@ import struct
 
 import numpy as np
 import pytest
-from emotion_server.door.native import build_probes, check_request
+from emotion_server.door.native import check_request
+from emotion_server.probe import build_messages
 from hypothesis import given
 from hypothesis import strategies as st
 from tritonclient.grpc.service_pb2 import ModelInferRequest
@@ -35,7 +36,7 @@ def test_good_requests_pass():
     ids.outputs.add(name="probabilities").parameters["classification"].int64_param = 3
     for request in (ids, build_strings(b"", b"caf\xe9", b"la"), ModelInferRequest()):
         assert check(request) == ""
-    assert [check_request(probe) for probe in build_probes()] == ["", ""]
+    assert [check_request(probe) for probe in build_messages()] == ["", ""]
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from emotion_client import EmotionClient, EmotionError, Prediction
+from emotion_client.channel import open_triton
 from emotion_command.checkout import REPOSITORY
 from emotion_command.runner import Command
 from emotion_command.terminal import BLOCK, draw_bar
 from emotion_server.address import FREE_PORTS
 from emotion_server.counters import count_executions
 from emotion_server.triton_server import TritonServer
-from tritonclient.grpc import InferenceServerClient
 
 COMMAND = Command("demo", extra="serve")
 LYRICS = Path(__file__).with_name("demo_lyrics.txt")
@@ -71,7 +71,7 @@ def format_row(title: str, prediction: Prediction) -> str:
 
 def measure_sharing(client: EmotionClient, *, texts: list[str]) -> str:
     """Sends many requests at a time; returns a sentence on how many batches they shared."""
-    with InferenceServerClient(client.url) as server, ThreadPoolExecutor(NUM_AT_A_TIME) as pool:
+    with open_triton(client.url) as server, ThreadPoolExecutor(NUM_AT_A_TIME) as pool:
         before = count_executions(server, model="emotion")
         requests = [texts[i % len(texts)] for i in range(NUM_REQUESTS)]
         list(pool.map(client.predict, requests))

@@ -10,12 +10,12 @@ import argparse
 import sys
 
 from emotion_client.arguments import MAX_TIMEOUT_S, check_url
+from emotion_client.channel import open_triton
 from emotion_client.client import DEFAULT_URL
 from emotion_client.errors import EmotionError, Overloaded
 from emotion_command.numbers import checked, number_above
 from emotion_command.runner import Command
 from emotion_server.probe import check
-from tritonclient.grpc import InferenceServerClient
 
 COMMAND = Command("healthcheck")
 DEFAULT_TIMEOUT_S = 5.0
@@ -58,7 +58,7 @@ def ask(args: argparse.Namespace) -> int:
     Raises:
         EmotionError: it does not answer.
     """
-    with InferenceServerClient(args.url) as server:
+    with open_triton(args.url) as server:
         try:
             check(server, url=args.url, timeout_s=args.timeout)
         except Overloaded as error:

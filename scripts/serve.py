@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Serves the model repository on NVIDIA Triton until Ctrl-C or SIGTERM.
 
-Callers connect to a door, which checks each request and hands it to Triton in time. If Triton, a
-model or the door dies or hangs, it is started again, and requests wait for it. After five restarts
-in five minutes the exit code is 1.
+Callers connect to a door, which checks each request and passes it on when Triton can answer it in
+time. What dies or hangs is started again, and requests wait for it. After five restarts in five
+minutes the exit code is 1. SIGHUP (kill -HUP) loads the repository again beside what is served, and
+switches to it if it answers.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from pathlib import Path
 from emotion_command.checkout import REPOSITORY
 from emotion_command.numbers import number_above
 from emotion_command.runner import Command
-from emotion_command.signals import Interruption
+from emotion_command.signals import HangUp, Interruption
 from emotion_server.address import Address, add_address_options
 from emotion_server.admin_calls import HEADER, read_key
 from emotion_server.door_process import MAX_WAIT_S
 from emotion_server.service import Service
+from emotion_server.triton_binary import check_exposure
 
 COMMAND = Command("serve", extra="serve")
 LONGEST_WAIT_S = 60.0
@@ -48,15 +50,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--admin-key-file",
         type=Path,
         metavar="FILE",
-        help="a file with the key that opens Triton's model-repository, shared-memory, trace and "
-        f"logging calls to callers that send it in the header {HEADER} (gRPC: "
-        f"triton-grpc-protocol-{HEADER}); without it these calls are locked",
-    )
-    parser.add_argument(
-        "--latency-summaries",
-        action="store_true",
-        help="also publish quantiles of request and queue time (nv_inference_*_summary_us); "
-        "this costs an eighth of the rate on two cores",
+        help="a file with the key that opens Triton's administrative calls (docs/operations.md) to "
+        f"callers that send it in the header {HEADER}; without it these calls are locked",
     )
     parser.add_argument(
         "--max-wait",
@@ -65,17 +60,23 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="SECONDS",
         help="a request that would wait longer for its turn is refused at once (%(default)g)",
     )
-    parser.add_argument("--verbose", action="store_true", help="show all of Triton's log")
+    for name, use in (
+        ("latency-summaries", "publish quantiles too, at an eighth of the rate on two cores"),
+        ("allow-old-triton", "let other machines call the old Triton of the PyPI package"),
+        ("verbose", "show all of Triton's log"),
+    ):
+        parser.add_argument(f"--{name}", action="store_true", help=use)
     return parser.parse_args(argv)
 
 
 def serve(args: argparse.Namespace, *, interruption: Interruption) -> int:
     """Serves until a restart does not help any more; returns the exit code."""
-    service = build_service(args)
+    check_exposure(args.host, is_allowed=args.allow_old_triton)
+    service, hang_up = build_service(args), HangUp(interruption)
     COMMAND.say("starting Triton")
     with service:
         COMMAND.say(f"ready. {service.address.describe()} (Ctrl-C stops)")
-        service.supervise(complain=COMMAND.complain, check_interruption=interruption.check)
+        service.supervise(COMMAND.complain, interruption.check, is_reload_wanted=hang_up.take)
     return 1
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, TypeVar, overload
 
 import grpc
@@ -181,6 +182,16 @@ class AsyncEmotionClient:
         for replica in pool.replicas:
             if replica.connection is not None:
                 await replica.connection.channel.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        copy = partial(
+            type(self),
+            self.urls,
+            timeout_s=self.timeout_s,
+            tls=self._tls,
+            headers=dict(self._headers),
+        )
+        return copy, ()
 
     async def __aenter__(self) -> AsyncEmotionClient:
         return self

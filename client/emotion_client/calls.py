@@ -293,14 +293,19 @@ def _contact(pool: Pool, replica: Replica, *, deadline: Deadline) -> Flow[None]:
 
 
 def _send(pool: Pool, turn: Turn, *, job: Job[T], deadline: Deadline) -> Flow[T]:
-    """Sends a job; once more if the server has changed its checkpoint."""
+    """Sends a job, and again while the server changes its checkpoint."""
     info = turn.replica.info
     assert info is not None, "it was contacted"
-    try:
-        return (yield from _send_for(turn.replica, job=job, info=info, deadline=deadline))
-    except RevisionChanged:
-        info = yield from _renew(pool, turn, stale=info, deadline=deadline)
-        return (yield from _send_for(turn.replica, job=job, info=info, deadline=deadline))
+    while True:
+        try:
+            return (yield from _send_for(turn.replica, job=job, info=info, deadline=deadline))
+        except RevisionChanged:
+            stale = info
+            info = yield from _renew(pool, turn, stale=stale, deadline=deadline)
+            if info.revision == stale.revision:  # what answers the question is not what computes
+                if deadline.remaining() <= POLL_S:
+                    raise
+                yield Pause(POLL_S)
 
 
 def _renew(pool: Pool, turn: Turn, *, stale: ServerInfo, deadline: Deadline) -> Flow[ServerInfo]:

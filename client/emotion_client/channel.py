@@ -11,22 +11,25 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import grpc
+from tritonclient.grpc import InferenceServerClient
 from tritonclient.grpc.service_pb2 import ModelInferRequest, ModelInferResponse
 
 from emotion_client.addresses import Address
 from emotion_client.errors import Unavailable
 
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
+FORK_SUPPORT = "GRPC_ENABLE_FORK_SUPPORT"
 Headers = tuple[tuple[str, str], ...]
 BULK_HEADER = ("request-priority", "bulk")
 _OPTIONS: tuple[tuple[str, Any], ...] = (
     # A tokenizer with 250,000 words takes 17 MB; gRPC's default limit is 4 MB.
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
-    # Triton closes connections that ping more often than every 300 s.
-    ("grpc.keepalive_time_ms", 330_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.keepalive_permit_without_calls", 1),
+    # A connection that a router has forgotten, or that a proxy keeps open without a server behind
+    # it, is found while a call waits, soon enough to try another one within the same call.
+    ("grpc.keepalive_time_ms", 4_000),
+    ("grpc.keepalive_timeout_ms", 3_000),  # TCP_USER_TIMEOUT
+    ("grpc.http2.ping_timeout_ms", 3_000),
     ("grpc.http2.max_pings_without_data", 0),
     # Clients do not share connections: after a fork, those of the parent are unusable.
     ("grpc.use_local_subchannel_pool", 1),
@@ -89,14 +92,14 @@ class Connection:
 
     Raises:
         OSError: a file of `tls` cannot be read.
-        Unavailable: `grpc.aio` in the child of a process that has already used it.
+        Unavailable: in the child of a process that has already used the module, if gRPC would
+            hang or abort here.
     """
 
-    _awaiting_process: ClassVar[int | None] = None
+    _processes: ClassVar[dict[Any, int]] = {}  # the first one that used each module
 
     def __init__(self, address: Address, *, tls: TLS | None, module: Any) -> None:
-        if module is grpc.aio:
-            self._check_process(address)
+        self._check_process(address, module=module)
         options = [*_OPTIONS]
         if address.authority is not None:
             options.append(("grpc.default_authority", address.url))
@@ -111,13 +114,28 @@ class Connection:
         )
 
     @classmethod
-    def _check_process(cls, address: Address) -> None:
-        cls._awaiting_process = cls._awaiting_process or os.getpid()
-        if cls._awaiting_process != os.getpid():
+    def _check_process(cls, address: Address, *, module: Any) -> None:
+        if cls._processes.setdefault(module, os.getpid()) == os.getpid():
+            return
+        if module is grpc.aio:
             raise Unavailable(
                 f"{address}: AsyncEmotionClient was in use before this process was forked; "
                 "use EmotionClient here, or fork before the first call"
             )
+        if os.environ.get(FORK_SUPPORT, "1").lower() not in ("1", "true", "yes"):
+            raise Unavailable(
+                f"{address}: EmotionClient was in use before this process was forked, and "
+                f"{FORK_SUPPORT} forbids gRPC to follow; unset it, or fork before the first call"
+            )
+
+
+def open_triton(url: str) -> InferenceServerClient:
+    """Returns tritonclient's own client of a server, with the options of our connections.
+
+    Args:
+        url: "host:port".
+    """
+    return InferenceServerClient(url, channel_args=[*_OPTIONS])
 
 
 def complete_headers(headers: Headers, *, is_bulk: bool) -> Headers:

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from threading import Lock
 from typing import Any, Literal, TypeVar, overload
 from weakref import WeakSet
@@ -43,7 +44,8 @@ class EmotionClient:
     """Classifies the emotion of texts on Triton servers over gRPC.
 
     The tokenizer and the labels come from the servers, with the first call. Thread-safe; also safe
-    in processes that are forked while no other thread is in a call.
+    in processes that are forked while no other thread is in a call. It is pickled as its settings,
+    headers included; the copy opens connections of its own.
 
     Args:
         url: "host:port" of the server's gRPC port, or a list of them. The entries of a list, and
@@ -119,7 +121,7 @@ class EmotionClient:
             Unavailable: not reachable, or the server is starting, stopping or broken.
             WrongServer: not a Triton with these models, another protocol, or access denied.
             OSError: a file of `tls` cannot be read.
-            RevisionChanged: the server's checkpoint changed twice during this call.
+            RevisionChanged: until the deadline, the server refused the checkpoint that it names.
             ServerError: the server failed on this request.
 
         Example:
@@ -206,6 +208,16 @@ class EmotionClient:
             if replica.connection is not None:
                 replica.connection.channel.close()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        copy = partial(
+            type(self),
+            self.urls,
+            timeout_s=self.timeout_s,
+            tls=self._tls,
+            headers=dict(self._headers),
+        )
+        return copy, ()
+
     def __enter__(self) -> EmotionClient:
         return self
 
@@ -242,7 +254,13 @@ class EmotionClient:
 
     def _start(self, one: Group, workers: ThreadPoolExecutor) -> Future[None]:
         context = contextvars.copy_context()  # the caller's trace is in it
-        return workers.submit(context.run, self._settle, one)
+        try:
+            return workers.submit(context.run, self._settle, one)
+        except RuntimeError:  # the interpreter is shutting down, and starts no threads any more
+            done: Future[None] = Future()
+            self._settle(one)
+            done.set_result(None)
+            return done
 
     def _settle(self, one: Group) -> None:
         try:

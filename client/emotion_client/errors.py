@@ -7,7 +7,7 @@ EmotionError
     ├── DeadlineExceeded    no answer within timeout_s
     ├── Unavailable         not reachable, or the server is starting, stopping or broken
     ├── WrongServer         not a Triton with these models, another protocol, or access denied
-    ├── RevisionChanged     the served checkpoint changed twice during one call
+    ├── RevisionChanged     the server refuses the checkpoint that it says it serves
     └── ServerError         the server failed on this request
 
 Messages never contain the classified text.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ class Interruption:
         """Handles the signals, except those ignored from outside (nohup)."""
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self._handle)
+                signal.signal(number, self.handle)
 
     def ignore(self) -> None:
         """Ignores the signals from now on."""
@@ -44,11 +45,45 @@ class Interruption:
         if self.is_wanted:
             raise KeyboardInterrupt
 
-    def _handle(self, number: int, frame: FrameType | None) -> None:
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Handles a signal."""
         self.is_wanted = True
         if monotonic() - self._raised_s > QUIET_S and not _is_deleting(frame):
             self._raised_s = monotonic()
             raise KeyboardInterrupt
+
+
+class HangUp:
+    """SIGHUP: a wish to load anew, or the end of the terminal that the command runs in.
+
+    Args:
+        interruption: told of the end of the terminal.
+    """
+
+    def __init__(self, interruption: Interruption) -> None:
+        self._interruption = interruption
+        self._is_wanted = False
+        self._had_terminal = _has_terminal()
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+            signal.signal(signal.SIGHUP, self._handle)
+
+    def take(self) -> bool:
+        """Returns whether the signal came since the last call."""
+        is_wanted, self._is_wanted = self._is_wanted, False
+        return is_wanted
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._had_terminal and not _has_terminal():
+            self._interruption.handle(number, frame)
+        self._is_wanted = True
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

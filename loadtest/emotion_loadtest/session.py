@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 from emotion_client import EmotionClient
-from tritonclient.grpc import InferenceServerClient, InferInput
+from emotion_client.channel import open_triton
+from tritonclient.grpc import InferInput
 
 from emotion_loadtest.samples import Sample, Samples
 from emotion_loadtest.server import translated
@@ -61,7 +62,7 @@ class Session:
         # Before the server is asked, so that a bad file is refused at once.
         lines = read_lines(Path(texts)) if texts else None
         self.client = EmotionClient(url, timeout_s=timeout_s)
-        self.triton = InferenceServerClient(url)
+        self.triton = open_triton(url)
         try:
             self.info = self.client.connect()
             self.texts = lines if lines is not None else make_texts(self.info, seed=seed)

@@ -6,11 +6,15 @@ import argparse
 import socket
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from typing import Any
 
 from emotion_server.errors import StartError
 
 MAX_PORT = 65535
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+"""Hosts that stand for all addresses, to how this machine reaches them."""
+BACKLOG = 1024
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,13 @@ class Address:
     @property
     def url(self) -> str:
         """The gRPC address as clients on this machine write it."""
-        host = "127.0.0.1" if self.host == "0.0.0.0" else self.host  # noqa: S104
-        return f"{host}:{self.grpc_port}"
+        return join(EVERYWHERE.get(self.host, self.host), self.grpc_port)
 
     def describe(self) -> str:
         """Returns all three addresses, for people."""
         return (
-            f"gRPC {self.host}:{self.grpc_port}, HTTP {self.host}:{self.http_port}, "
-            f"metrics http://{self.host}:{self.metrics_port}/metrics"
+            f"gRPC {join(self.host, self.grpc_port)}, HTTP {join(self.host, self.http_port)}, "
+            f"metrics http://{join(self.host, self.metrics_port)}/metrics"
         )
 
 
@@ -66,6 +69,40 @@ def add_address_options(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def join(host: str, port: int) -> str:
+    """Returns "host:port", with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Returns a socket that listens; on "::" for both versions of IP.
+
+    Raises:
+        OSError: the port is taken, or the host is not an address of this machine.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, *_, where = found[0]
+    listener = socket.socket(family)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # no TIME_WAIT
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
+        listener.bind(where)
+        listener.listen(BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def is_loopback(host: str) -> bool:
+    """Returns whether only this machine reaches a host."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def claim_ports(address: Address) -> Address:
     """Returns the address with every 0 replaced by a free port.
 
@@ -74,8 +111,6 @@ def claim_ports(address: Address) -> Address:
     """
     if not address.host:
         raise StartError("--host is empty; 127.0.0.1 serves only this machine")
-    if ":" in address.host:
-        raise StartError(f"--host is {address.host}; Triton's gRPC port takes no IPv6 address")
     names = ("http_port", "grpc_port", "metrics_port")
     wanted = [getattr(address, name) for name in names]
     repeated = [port for port in wanted if port and wanted.count(port) > 1]
@@ -92,16 +127,13 @@ def claim_ports(address: Address) -> Address:
 def _claim(stack: ExitStack, host: str, port: int, *, option: str) -> int:
     if not 0 <= port <= MAX_PORT:
         raise StartError(f"{option} is {port}; it must be 0 to {MAX_PORT}")
-    listener = stack.enter_context(socket.socket())
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Triton does: no TIME_WAIT
     try:
-        listener.bind((host, port))
-        listener.listen()
+        listener = stack.enter_context(listen(host, port))
     except socket.gaierror as error:
         raise StartError(f"--host is {host}: {error.strerror}") from error
     except OSError as error:
         raise StartError(
-            f"cannot listen on {host}:{port}: {error.strerror}; "
+            f"cannot listen on {join(host, port)}: {error.strerror}; "
             f"choose another with {option} or --host"
         ) from error
     return int(listener.getsockname()[1])

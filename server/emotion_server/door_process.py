@@ -6,7 +6,9 @@ import json
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from emotion_server.address import Address
 from emotion_server.processes import die_with_us
@@ -20,7 +22,7 @@ class DoorProcess:
     """The door, as a context manager.
 
     Args:
-        address: where it listens; the metrics port is Triton's own.
+        address: where it listens.
         triton: where Triton listens, on this machine.
         max_wait_s: the longest that a request waits for its turn; beyond it, it is refused.
         admin_key: opens the administrative calls; "" keeps them locked.
@@ -43,23 +45,33 @@ class DoorProcess:
         self._process = subprocess.Popen(
             [*die_with_us(), sys.executable, "-m", "emotion_server.door"],
             stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,  # Ctrl-C in the terminal reaches only us
         )
+        self._write(
+            {
+                "address": asdict(self.address),
+                "triton": asdict(self.triton),
+                "max_wait_s": self.max_wait_s,
+                "admin_key": self.admin_key,
+            }
+        )
+
+    def switch(self, triton: Address) -> None:
+        """Sends new requests to another Triton; what the old one has stays there."""
+        self.triton = triton
+        if not self.is_running():
+            return  # the next start will know
+        self._write(asdict(triton))
+        assert self._process.stdout is not None
+        self._process.stdout.readline()
+
+    def _write(self, document: dict[str, Any]) -> None:
         assert self._process.stdin is not None
-        with self._process.stdin as settings:
-            json.dump(
-                {
-                    "host": self.address.host,
-                    "grpc_port": self.address.grpc_port,
-                    "http_port": self.address.http_port,
-                    "triton_grpc_port": self.triton.grpc_port,
-                    "triton_http_port": self.triton.http_port,
-                    "max_wait_s": self.max_wait_s,
-                    "admin_key": self.admin_key,
-                },
-                settings,
-            )
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(document) + "\n")
+            self._process.stdin.flush()
 
     def is_running(self) -> bool:
         """Returns whether the process runs."""

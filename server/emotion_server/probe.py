@@ -1,7 +1,8 @@
 """Small requests that a model answers only if it is well.
 
-Triton's health endpoints still answer 200 after the process of a Python model has died. So each
-model is asked for a real answer; emotion_text needs emotion_tokenizer and emotion for its own.
+Before release 26.04, Triton's health endpoints still answer 200 after the process of a Python model
+has died. So each model is asked for a real answer; emotion_text needs emotion_tokenizer and emotion
+for its own.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import threading
 from dataclasses import dataclass, field
 from time import monotonic
 
-from tritonclient.grpc import InferenceServerClient
+from emotion_client.channel import open_triton
 from tritonclient.utils import InferenceServerException
 
 from emotion_server.probe import build_probe
@@ -67,7 +67,7 @@ class Pulse:
 
     def _ask_on(self) -> None:
         inputs, outputs = build_probe(self.model)
-        with InferenceServerClient(self.url) as server:
+        with open_triton(self.url) as server:
             while not self._is_over.wait(INTERVAL_S):
                 try:
                     server.infer(self.model, inputs, outputs=outputs, client_timeout=TIMEOUT_S)

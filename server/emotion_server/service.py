@@ -9,10 +9,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from emotion_client.channel import open_triton
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from emotion_server.address import Address, claim_ports
+from emotion_server.address import FREE_PORTS, Address, claim_ports
 from emotion_server.door_process import MAX_WAIT_S, DoorProcess
 from emotion_server.errors import StartError
 from emotion_server.pulse import Pulse
@@ -52,16 +53,7 @@ class Service:
 
     def __enter__(self) -> Service:
         self.address = claim_ports(self.address)
-        inner = Address(http_port=0, grpc_port=0, metrics_port=self.address.metrics_port)
-        self.triton = TritonServer(
-            self.repository,
-            address=claim_ports(inner),
-            metrics_host=self.address.host,
-            is_verbose=self.is_verbose,
-            admin_key=self.admin_key,
-            has_summaries=self.has_summaries,
-            report=self.report,
-        )
+        self.triton = self._build_triton()
         self._stack = ExitStack()
         self._pulses: list[Pulse] = []
         try:
@@ -84,8 +76,37 @@ class Service:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    def reload(self, *, complain: Callable[[str], None]) -> None:
+        """Serves what the repository holds now, if it answers; no call fails.
+
+        A second Triton loads it beside the first one, and the door switches to it.
+
+        Args:
+            complain: gets a sentence if what is served stays the old.
+        """
+        start = time.monotonic()
+        self.report("loading the model repository again")
+        fresh = self._build_triton()
+        try:
+            fresh.__enter__()
+        except StartError as error:
+            complain(f"{error}; still serving what was served before")
+            return
+        old, pulses = self.triton, self._pulses
+        self.triton = fresh
+        self.door.switch(fresh.address)
+        self._watch_models()
+        for pulse in pulses:
+            pulse.stop()
+        old.stop()
+        self.report(f"switched after {time.monotonic() - start:.1f} s")
+
     def supervise(
-        self, *, complain: Callable[[str], None], check_interruption: Callable[[], None]
+        self,
+        complain: Callable[[str], None],
+        check_interruption: Callable[[], None],
+        *,
+        is_reload_wanted: Callable[[], bool] = lambda: False,
     ) -> None:
         """Replaces what dies or hangs; returns when that does not help any more.
 
@@ -93,6 +114,7 @@ class Service:
             complain: gets a sentence on each death.
             check_interruption: called often; raises KeyboardInterrupt after a Ctrl-C or SIGTERM
                 that Python discarded.
+            is_reload_wanted: called often; whether to serve what the repository holds now.
         """
         restarts: deque[float] = deque()
         self._watch_models()
@@ -101,6 +123,8 @@ class Service:
             check_interruption()
             reason = self._find_reason()
             if reason is None:
+                if is_reload_wanted():
+                    self.reload(complain=complain)
                 continue
             while restarts and time.monotonic() - restarts[0] > RESTARTS_WINDOW_S:
                 restarts.popleft()
@@ -112,6 +136,16 @@ class Service:
             complain(f"{reason}; restarting")
             restarts.append(time.monotonic())
             self._restart(num_before=len(restarts) - 1, complain=complain)
+
+    def _build_triton(self) -> TritonServer:
+        return TritonServer(
+            self.repository,
+            address=claim_ports(FREE_PORTS),
+            is_verbose=self.is_verbose,
+            admin_key=self.admin_key,
+            has_summaries=self.has_summaries,
+            report=self.report,
+        )
 
     def _find_reason(self) -> str | None:
         """Returns why something must be replaced, if so."""
@@ -159,7 +193,7 @@ class Service:
 
     def _wait_for_door(self) -> None:
         deadline = time.monotonic() + DOOR_TIMEOUT_S
-        with InferenceServerClient(self.address.url) as server:
+        with open_triton(self.address.url) as server:
             while not is_ready(server):
                 if not self.door.is_running():
                     raise StartError(f"the door ended with {self.door.describe_exit()}")

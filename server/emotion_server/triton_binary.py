@@ -16,9 +16,11 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
+from emotion_server.address import is_loopback
 from emotion_server.environment import build_environment
 from emotion_server.errors import StartError
 
+WHEEL_RELEASE, NUM_UNFIXED = "2.51 (24.10)", 57
 SYSTEM_TRITON = "/opt/tritonserver/bin/tritonserver"
 
 
@@ -44,10 +46,33 @@ def find_triton(*, scratch: Path) -> TritonBinary:
     Raises:
         StartError: there is neither, or this Python cannot run models.
     """
-    system = shutil.which("tritonserver") or shutil.which(SYSTEM_TRITON)
-    if system:
-        return TritonBinary([system], build_environment())
-    return find_embedded(scratch)
+    system = find_system()
+    return TritonBinary([system], build_environment()) if system else find_embedded(scratch)
+
+
+def check_exposure(host: str, *, is_allowed: bool) -> None:
+    """Refuses to let other machines call the Triton of the wheel, unless that is wanted.
+
+    Args:
+        host: address that callers connect to.
+        is_allowed: whether it is wanted.
+
+    Raises:
+        StartError: says what is unfixed, and what to do.
+    """
+    if is_allowed or is_loopback(host) or find_system() is not None:
+        return
+    raise StartError(
+        f"--host {host} lets other machines call, and Triton is the one of the PyPI package: "
+        f"release {WHEEL_RELEASE}, without the fixes of {NUM_UNFIXED} published vulnerabilities.\n"
+        "The door in front of it refuses the requests that are known to crash it. Better use "
+        "NVIDIA's image (docs/operations.md), or add --allow-old-triton."
+    )
+
+
+def find_system() -> str | None:
+    """Returns the path of the system's tritonserver, if there is one."""
+    return shutil.which("tritonserver") or shutil.which(SYSTEM_TRITON)
 
 
 def find_embedded(scratch: Path) -> TritonBinary:

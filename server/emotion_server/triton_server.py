@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from emotion_client.channel import open_triton
 from emotion_client.errors import EmotionError, ServerError
 from emotion_command.signals import hold_signals
 from emotion_engine.checkpoint import read_checkpoint
@@ -62,7 +63,6 @@ class TritonServer:
     Args:
         repository: the model repository to serve.
         address: where to listen.
-        metrics_host: address to bind for the metrics; "" is that of the other ports.
         is_verbose: forward all of Triton's log to standard error, not only errors.
         admin_key: unlocks the administrative calls (see `admin_calls`); "" locks them.
         has_summaries: also publish quantiles of request and queue time. On two cores of an AMD
@@ -83,7 +83,6 @@ class TritonServer:
 
     repository: Path
     address: Address = field(default=Address(), kw_only=True)
-    metrics_host: str = field(default="", kw_only=True)
     is_verbose: bool = field(default=False, kw_only=True)
     admin_key: str = field(default="", kw_only=True, repr=False)
     has_summaries: bool = field(default=False, kw_only=True)
@@ -187,7 +186,7 @@ class TritonServer:
             f"--exit-timeout-secs={EXIT_TIMEOUT_S}",
             f"--http-address={address.host}",
             f"--grpc-address={address.host}",
-            f"--metrics-address={self.metrics_host or address.host}",
+            f"--metrics-address={address.host}",
             f"--http-port={address.http_port}",
             f"--grpc-port={address.grpc_port}",
             f"--metrics-port={address.metrics_port}",
@@ -208,7 +207,7 @@ class TritonServer:
     def _wait_until_ready(self) -> None:
         start = time.monotonic()
         next_report_s = REPORT_INTERVAL_S
-        with InferenceServerClient(self.address.url) as server:
+        with open_triton(self.address.url) as server:
             while (error := self._try(server)) is not None:
                 waited_s = time.monotonic() - start
                 if waited_s > START_TIMEOUT_S:

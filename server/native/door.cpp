@@ -21,7 +21,7 @@
 
 namespace door {
 
-constexpr int INTERFACE = 1;  // version of the functions below; native.py expects the same
+constexpr int INTERFACE = 2;  // version of the functions below; native.py expects the same
 constexpr size_t MAX_MESSAGE_BYTES = 16 << 20, MAX_HEADER_BYTES = 16 << 10;
 constexpr size_t MAX_INCOMING_BYTES = 128 << 20;  // of all messages that are not complete
 // Of answers that callers do not read: of one connection, and of all.
@@ -116,6 +116,7 @@ using RequestPtr = std::shared_ptr<Request>;
 // Triton's side of the door.
 struct Upstream : Connection {
   using Connection::Connection;
+  bool is_old = false;  // to a Triton that another one has followed: it gets nothing new
   std::unordered_map<int32_t, RequestPtr> requests;
 };
 
@@ -136,7 +137,11 @@ struct Settings {
 class Door {
  public:
   explicit Door(const Settings& settings)
-      : settings_(settings), gate_(settings.max_wait_s), epoll_(epoll_create1(EPOLL_CLOEXEC)) {
+      : triton_port(settings.triton_port),
+        settings_(settings),
+        gate_(settings.max_wait_s),
+        epoll_(epoll_create1(EPOLL_CLOEXEC)),
+        wanted_port_(settings.triton_port) {
     // Callers with short deadlines reset many streams. By default that ends their connection
     // (against CVE-2023-44487); here a stream that is reset costs less than one that is answered.
     nghttp2_option_new(&caller_options_);
@@ -155,14 +160,17 @@ class Door {
 
   // Returns 0, or errno.
   int open() {
-    listener_ = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    const int one = 1;
-    setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     addrinfo hints{}, *found = nullptr;
-    hints.ai_family = AF_INET;
     hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_PASSIVE;
     const auto port = std::to_string(settings_.port);
     if (getaddrinfo(settings_.host, port.c_str(), &hints, &found) != 0) return EADDRNOTAVAIL;
+    listener_ = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const int one = 1, zero = 0;
+    setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (std::strcmp(settings_.host, "::") == 0) {  // IPv4 too
+      setsockopt(listener_, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+    }
     const bool is_bound =
         bind(listener_, found->ai_addr, found->ai_addrlen) == 0 && ::listen(listener_, 1024) == 0;
     const int error = errno;
@@ -181,8 +189,10 @@ class Door {
       const int num = epoll_wait(epoll_, events, 256, int(TICK_S * 1000));
       for (int i = 0; i < num; ++i) handle(events[i]);
       const double now = now_s();
+      if (wanted_port_ != triton_port) follow();
       if (now - ticked_ >= TICK_S) tick(now);
       settle();
+      num_waiting = gate_.num_waiting();
     }
   }
 
@@ -194,7 +204,17 @@ class Door {
     (void)!::write(wake_, &one, sizeof one);
   }
 
+  // From any thread: sends what comes from now on to another Triton. What the old one has stays
+  // there.
+  void switch_triton(int port) {
+    wanted_port_ = port;
+    const uint64_t one = 1;
+    (void)!::write(wake_, &one, sizeof one);
+  }
+
   std::atomic<bool> is_up{false}, has_started{false};
+  std::atomic<int> triton_port{0};
+  std::atomic<size_t> num_waiting{0}, num_refused{0};
 
  private:
   bool is_over() {
@@ -499,6 +519,7 @@ class Door {
   }
 
   void overload(Request& request, const std::string& reason) {
+    ++num_refused;
     refuse(request, UNAVAILABLE, reason);
   }
 
@@ -638,12 +659,22 @@ class Door {
     touch(*upstream);
   }
 
+  // Leaves a Triton for the one that has taken its place.
+  void follow() {
+    for (auto& each : upstreams_) {
+      each->is_old = true;
+      if (each->requests.empty() || !is_up) kill(*each);
+    }
+    triton_port = wanted_port_.load();
+  }
+
   Upstream* choose_upstream() {
-    if (upstreams_.size() < NUM_UPSTREAMS) {
+    const auto is_new = [](const auto& each) { return !each->is_old; };
+    if (std::count_if(upstreams_.begin(), upstreams_.end(), is_new) < NUM_UPSTREAMS) {
       const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
       sockaddr_in address{};
       address.sin_family = AF_INET;
-      address.sin_port = htons(settings_.triton_port);
+      address.sin_port = htons(triton_port);
       address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
       // On this machine it connects at once, or not at all.
       if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
@@ -660,7 +691,7 @@ class Door {
     }
     Upstream* best = nullptr;
     for (auto& each : upstreams_) {
-      if (each->is_dead) continue;
+      if (each->is_dead || each->is_old) continue;
       if (best == nullptr || each->requests.size() < best->requests.size()) best = each.get();
     }
     return best;
@@ -699,6 +730,7 @@ class Door {
     if (it == upstream->requests.end()) return 0;
     const auto request = std::move(it->second);
     upstream->requests.erase(it);
+    if (upstream->is_old && upstream->requests.empty()) self().kill(*upstream);
     self().finish(request);
     return 0;
   }
@@ -813,6 +845,7 @@ class Door {
   bool is_probe_well_ = true;
   std::atomic<bool> is_stopping_{false};
   std::atomic<double> grace_s_{0};
+  std::atomic<int> wanted_port_;
 };
 
 Door* Door::instance = nullptr;
@@ -851,6 +884,10 @@ int door_open(const door::Settings* settings, const char* const* probes, const s
 // Serves until `door_stop`.
 void door_run() { door::Door::instance->run(); }
 void door_stop(double grace_s) { door::Door::instance->stop(grace_s); }
+void door_switch(int triton_port) { door::Door::instance->switch_triton(triton_port); }
+size_t door_num_waiting() { return door::Door::instance->num_waiting; }
+size_t door_num_refused() { return door::Door::instance->num_refused; }
+int door_triton_port() { return door::Door::instance->triton_port; }
 int door_is_up() { return door::Door::instance->is_up; }
 int door_has_started() { return door::Door::instance->has_started; }
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,10 @@ class ServeProcess:
     @property
     def http_port(self) -> int:
         return int(re.search(r"HTTP \S+:(\d+),", self.output.read_text())[1])
+
+    @property
+    def metrics_port(self) -> int:
+        return int(re.search(r"metrics http://\S+:(\d+)/", self.output.read_text())[1])
 
     def wait_until_ready(self) -> None:
         self._wait_until(lambda: "ready." in self.output.read_text())
@@ -87,12 +92,15 @@ class ServeProcess:
 
 
 @contextmanager
-def serve(*options: str, own_shared_memory: int = 0) -> Iterator[ServeProcess]:
+def serve(
+    *options: str, own_shared_memory: int = 0, environment: Mapping[str, str] | None = None
+) -> Iterator[ServeProcess]:
     """Runs serve.py on free ports of 127.0.0.1, and stops it afterwards.
 
     Args:
         options: of serve.py.
         own_shared_memory: give it a /dev/shm of its own with so many bytes; needs root.
+        environment: variables besides ours.
     """
     with tempfile.TemporaryDirectory() as folder:
         output, errors = Path(folder, "output"), Path(folder, "errors")
@@ -110,7 +118,8 @@ def serve(*options: str, own_shared_memory: int = 0) -> Iterator[ServeProcess]:
                     "sh",
                     *command,
                 ]
-            process = subprocess.Popen(command, stdout=out, stderr=err)
+            variables = {**os.environ, **(environment or {})}
+            process = subprocess.Popen(command, stdout=out, stderr=err, env=variables)
         try:
             yield ServeProcess(process, output, errors)
         finally:

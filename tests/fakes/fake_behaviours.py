@@ -124,3 +124,6 @@ CANCELLED = Refuse(StatusCode.CANCELLED, "CANCELLED")
 NOT_FOUND = Refuse(StatusCode.NOT_FOUND, "Request for unknown model: '{model}' is not found")
 # The words of the models.
 MODEL_FAILED = Refuse(StatusCode.INTERNAL, "the classifier failed on this request")
+MISMATCH = Refuse(
+    StatusCode.INVALID_ARGUMENT, "revision mismatch: the request has 'a', the server b"
+)

@@ -32,6 +32,7 @@ class Relay:
         self.num_connections = 0
         self._target_port = target_port
         self._writers: set[StreamWriter] = set()
+        self._frozen: set[StreamWriter] = set()
         self._num_bytes_left: int | None = None
 
     def __enter__(self) -> Relay:
@@ -64,6 +65,10 @@ class Relay:
         """
         self._num_bytes_left = num_bytes
 
+    def freeze(self) -> None:
+        """Forwards nothing more on the connections there are, and keeps them open."""
+        self._frozen |= self._writers
+
     def _run(self, step):
         return asyncio.run_coroutine_threadsafe(step, self._loop).result(TIMEOUT_S)
 
@@ -92,7 +97,8 @@ class Relay:
         requests = asyncio.create_task(self._pump(reader, far_writer))
         answers = asyncio.create_task(self._pump(far_reader, writer, is_counted=True))
         try:
-            await asyncio.wait([requests, answers], return_when=asyncio.FIRST_COMPLETED)
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([requests, answers], return_when=asyncio.FIRST_COMPLETED)
         finally:
             requests.cancel()
             answers.cancel()
@@ -103,6 +109,8 @@ class Relay:
     async def _pump(self, reader: StreamReader, writer: StreamWriter, *, is_counted=False) -> None:
         with suppress(ConnectionError):
             while data := await reader.read(CHUNK_BYTES):
+                if writer in self._frozen:
+                    continue
                 if is_counted and self._num_bytes_left is not None:
                     if len(data) >= self._num_bytes_left:
                         writer.write(data[: self._num_bytes_left])

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from emotion_client import EmotionClient, EmotionError, Overloaded, ServerError, ServerInfo
+from emotion_client.channel import open_triton
 from emotion_command.errors import Refusal
 from emotion_command.output import put
 from emotion_loadtest.texts import (
@@ -103,7 +104,7 @@ def measure(
         EmotionError: the server stopped answering.
     """
     results = []
-    with open_ways(url) as ways, InferenceServerClient(url) as server:
+    with open_ways(url) as ways, open_triton(url) as server:
         for mix in mixes:
             put(f"\n{mix.describe()}")
             try:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from emotion_client import AsyncEmotionClient, EmotionClient
 from emotion_client.bulk import Group, Window, group
+from emotion_client.channel import open_triton
 from emotion_client.client import DEFAULT_TIMEOUT_S
 from emotion_client.protocol import ServerInfo, build_request
 from emotion_loadtest.server import translated
@@ -47,7 +48,7 @@ def open_ways(url: str) -> Iterator[list[Way]]:
     """Yields all ways, each with a connection of its own that stays open."""
     with (
         EmotionClient(url) as client,
-        InferenceServerClient(url) as server,
+        open_triton(url) as server,
         asyncio.Runner() as runner,
     ):
         async_client = AsyncEmotionClient(url)

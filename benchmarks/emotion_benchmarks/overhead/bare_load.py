@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from emotion_client.channel import open_triton
 from emotion_client.client import DEFAULT_TIMEOUT_S
 from emotion_client.errors import ServerError
 from emotion_loadtest.server import translated
@@ -70,7 +71,7 @@ class BareLoad:
 @contextmanager
 def open_senders(url: str) -> Iterator[dict[str, Callable[[BareLoad, int], None]]]:
     """Yields functions that send a number of requests, by name; their connections stay open."""
-    with InferenceServerClient(url) as server, asyncio.Runner() as runner:
+    with open_triton(url) as server, asyncio.Runner() as runner:
 
         async def connect() -> aio.InferenceServerClient:
             return aio.InferenceServerClient(url)  # belongs to the loop that it is made in

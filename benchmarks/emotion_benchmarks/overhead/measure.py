@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emotion_client import EmotionClient
+from emotion_client.channel import open_triton
 from emotion_client.tokenizer import TextTokenizer
 from emotion_command.checkout import DATA
 from emotion_command.errors import Refusal
 from emotion_engine.checkpoint import Checkpoint
 from emotion_loadtest.server import open_server
 from emotion_loadtest.texts import LYRICS, Mix, build_mix, count_with, make_lyrics, read_own_texts
-from tritonclient.grpc import InferenceServerClient
 
 from emotion_benchmarks.overhead.bare_load import BareLoad, open_senders
 from emotion_benchmarks.overhead.lone_requests import (
@@ -121,7 +121,7 @@ class Bench:
         with (
             open_server(None, report=self.report) as url,
             EmotionClient(url) as client,
-            InferenceServerClient(url) as server,
+            open_triton(url) as server,
         ):
             ready_s = time.perf_counter() - start_s
             client.connect()

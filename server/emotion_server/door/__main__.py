@@ -1,4 +1,8 @@
-"""The door's process; its settings are a line of JSON on standard input."""
+"""The door's process.
+
+Its settings are a line of JSON on standard input. Each further line names another Triton to switch
+to, and is answered with a line. At the end of the input, the door ends.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,12 @@ import json
 import resource
 import signal
 import sys
+import threading
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from emotion_server.address import Address, listen
 from emotion_server.door.http_port import HttpPort
 from emotion_server.door.native import GrpcPort
 from emotion_server.errors import StartError
@@ -24,56 +30,65 @@ class Settings:
     """Where the door listens, and what is behind it.
 
     Attributes:
-        host: address to bind.
-        grpc_port: gRPC.
-        http_port: HTTP.
-        triton_grpc_port: Triton's gRPC port, on this machine.
-        triton_http_port: the same for HTTP.
+        address: where it listens.
+        triton: where Triton listens, on this machine.
         max_wait_s: the longest that a request waits for its turn.
         admin_key: opens the administrative calls; "" keeps them locked.
     """
 
-    host: str
-    grpc_port: int
-    http_port: int
-    triton_grpc_port: int
-    triton_http_port: int
+    address: Address
+    triton: Address
     max_wait_s: float
     admin_key: str = field(repr=False)
+
+    @classmethod
+    def read(cls, line: str) -> Settings:
+        """Reads a line of JSON."""
+        document = json.loads(line)
+        address, triton = (Address(**document.pop(name)) for name in ("address", "triton"))
+        return cls(address=address, triton=triton, **document)
 
 
 async def serve(settings: Settings, *, door: GrpcPort) -> None:
     """Serves until SIGTERM; requests that are in get their answers."""
-    # Where this process reaches its own port.
-    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104
-    port = HttpPort(
-        door,
-        f"{host}:{settings.grpc_port}",
-        f"http://127.0.0.1:{settings.triton_http_port}",
-        settings.admin_key,
-    )
-    runner = web.AppRunner(port.build_app(), access_log=None, handle_signals=False)
+    http = HttpPort(door, settings.address.url, settings.triton, settings.admin_key)
+    runner = web.AppRunner(http.build_app(), access_log=None, handle_signals=False)
     await runner.setup()
-    await web.TCPSite(runner, settings.host, settings.http_port, reuse_address=True).start()
+    metrics = web.AppRunner(http.build_metrics_app(), access_log=None, handle_signals=False)
+    await metrics.setup()
+    address = settings.address
+    for each, port in ((runner, address.http_port), (metrics, address.metrics_port)):
+        await web.SockSite(each, listen(address.host, port)).start()
     stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, stopped.set)
+
+    def follow() -> None:
+        for line in sys.stdin:
+            http.triton = Address(**json.loads(line))
+            door.switch(http.triton.grpc_port)
+            print("switched", flush=True)
+        loop.call_soon_threadsafe(stopped.set)
+
+    threading.Thread(target=follow, daemon=True).start()
     await stopped.wait()
     await asyncio.to_thread(door.stop, grace_s=GRACE_S)
-    await runner.cleanup()
+    for each in (metrics, runner):
+        await each.cleanup()
 
 
 def main() -> int:
     """Reads the settings and serves; returns the exit code."""
-    settings = Settings(**json.loads(sys.stdin.readline()))
+    settings = Settings.read(sys.stdin.readline())
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     num_files = MAX_FILES if most == resource.RLIM_INFINITY else min(most, MAX_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (num_files, most))
     try:
         door = GrpcPort(
-            settings.host,
-            settings.grpc_port,
-            triton_port=settings.triton_grpc_port,
+            settings.address.host,
+            settings.address.grpc_port,
+            triton_port=settings.triton.grpc_port,
             max_wait_s=settings.max_wait_s,
         )
     except StartError as error:

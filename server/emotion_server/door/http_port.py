@@ -17,6 +17,7 @@ import grpc.aio
 from aiohttp import web
 from emotion_client.channel import METHOD
 
+from emotion_server.address import Address
 from emotion_server.admin_calls import HEADER
 from emotion_server.door.http_body import (
     BadBody,
@@ -54,6 +55,15 @@ OPTIONS = (
     ("grpc.enable_http_proxy", 0),
 )
 
+METRICS = """\
+# HELP emotion_waiting_requests Requests that wait at the door for their turn
+# TYPE emotion_waiting_requests gauge
+emotion_waiting_requests {}
+# HELP emotion_refused_requests_total Requests that the door refused because of too much load
+# TYPE emotion_refused_requests_total counter
+emotion_refused_requests_total {}
+"""
+
 
 @dataclass
 class HttpPort:
@@ -62,13 +72,13 @@ class HttpPort:
     Args:
         door: says whether the models answer.
         grpc_url: "host:port" of the door's gRPC port.
-        triton_url: "http://host:port" of Triton.
+        triton: where Triton listens; it may change.
         admin_key: opens the administrative calls; "" keeps them locked.
     """
 
     door: GrpcPort
     grpc_url: str
-    triton_url: str
+    triton: Address
     admin_key: str = field(repr=False)
 
     def build_app(self) -> web.Application:
@@ -79,6 +89,12 @@ class HttpPort:
         app.router.add_get("/v2/health/started", self._started)
         app.router.add_route("*", "/{path:.*}", self._answer)
         app.cleanup_ctx.append(self._connect)
+        return app
+
+    def build_metrics_app(self) -> web.Application:
+        """Returns the application of the metrics port; the other one must run."""
+        app = web.Application()
+        app.router.add_get("/metrics", self._metrics)
         return app
 
     async def _connect(self, app: web.Application) -> AsyncIterator[None]:
@@ -156,13 +172,23 @@ class HttpPort:
             headers={HEADER_LEN: str(json_len)},
         )
 
-    async def _pass_on(self, request: web.Request, *, path: str, body: bytes) -> web.Response:
+    async def _metrics(self, request: web.Request) -> web.Response:
+        answer = await self._pass_on(
+            request, path="/metrics", port=self.triton.metrics_port, body=b""
+        )
+        if answer.status == 200:
+            assert isinstance(answer.body, bytes)
+            values = (self.door.num_waiting, self.door.num_refused)
+            answer.body += METRICS.format(*values).encode()
+        return answer
+
+    async def _pass_on(
+        self, request: web.Request, *, path: str, body: bytes, port: int | None = None
+    ) -> web.Response:
+        url = f"http://{self.triton.host}:{port or self.triton.http_port}{path}"
         try:
             async with self._session.request(
-                request.method,
-                f"{self.triton_url}{path}",
-                data=body or None,
-                headers={HEADER: self.admin_key},
+                request.method, url, data=body or None, headers={HEADER: self.admin_key}
             ) as answer:
                 content = await answer.read()
         except (aiohttp.ClientError, TimeoutError):

@@ -5,14 +5,17 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import time
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
 
+from emotion_server.address import join
 from emotion_server.errors import StartError
 from emotion_server.probe import build_messages
 
-INTERFACE = 1
+INTERFACE = 2
+POLL_S = 0.001
 MAX_SENTENCE = 1024
 HOW_TO_BUILD = "install g++ and libnghttp2-dev, then run `make setup` again"
 
@@ -30,7 +33,7 @@ class GrpcPort:
     """The gRPC port of this process; there is one at most.
 
     Args:
-        host: address to bind, IPv4.
+        host: address to bind.
         port: where callers connect.
         triton_port: Triton's gRPC port, on this machine.
         max_wait_s: the longest that a request waits for its turn.
@@ -48,7 +51,7 @@ class GrpcPort:
             (ctypes.c_size_t * len(probes))(*map(len, probes)),
         )
         if code:
-            raise StartError(f"cannot listen on {host}:{port}: {os.strerror(code)}")
+            raise StartError(f"cannot listen on {join(host, port)}: {os.strerror(code)}")
         self._thread = threading.Thread(target=self._library.door_run)
         self._thread.start()
 
@@ -61,6 +64,22 @@ class GrpcPort:
     def has_started(self) -> bool:
         """Whether all models have answered at least once."""
         return bool(self._library.door_has_started())
+
+    @property
+    def num_waiting(self) -> int:
+        """Requests that wait for their turn."""
+        return int(self._library.door_num_waiting())
+
+    @property
+    def num_refused(self) -> int:
+        """Requests so far that were refused because of too much load."""
+        return int(self._library.door_num_refused())
+
+    def switch(self, triton_port: int) -> None:
+        """Sends new requests to another Triton; returns when none goes to the old one."""
+        self._library.door_switch(triton_port)
+        while self._library.door_triton_port() != triton_port:
+            time.sleep(POLL_S)
 
     def stop(self, *, grace_s: float) -> None:
         """Takes no new requests, waits for those that it has, and closes the port."""
@@ -82,6 +101,7 @@ def load_library() -> Any:
         library = ctypes.CDLL(found.origin)
     except OSError as error:
         raise StartError(f"the door in front of Triton cannot be loaded: {error}") from error
+    library.door_num_waiting.restype = library.door_num_refused.restype = ctypes.c_size_t
     if library.door_interface() != INTERFACE:
         raise StartError("the door in front of Triton is of another version; run `make setup`")
     return library

@@ -18,6 +18,7 @@ from emotion_client import (
 from emotion_client.calls import MAX_FIRST_ATTEMPTS
 from fake_behaviours import (
     CANCELLED,
+    MISMATCH,
     MODEL_FAILED,
     NOT_FOUND,
     QUEUE_FULL,
@@ -74,12 +75,20 @@ def test_changed_checkpoint_is_asked_for_by_one_of_many_calls(client, server):
     assert server.models.count("emotion_info") <= 3  # the first, then a short and a whole one
 
 
-def test_checkpoint_that_changes_twice_raises_and_recovers(client, server):
+def test_checkpoint_that_changes_again_and_again_is_followed(client, server):
     client.predict(VERSE)
-    server.behave(Reload("b" * 64), Reload("c" * 64))
+    server.behave(*[Reload(letter * 64) for letter in "bcdef"])
+    assert client.predict(VERSE).revision == "f" * 64
+
+
+def test_server_that_refuses_the_checkpoint_that_it_names_is_asked_until_the_deadline(
+    open_client, server
+):
+    client = open_client(server.url, timeout_s=0.5)
+    client.predict(VERSE)
+    server.behave(*[MISMATCH] * 500, model="emotion")
     with pytest.raises(RevisionChanged, match=f"{server.url}: .*revision mismatch"):
         client.predict(VERSE)
-    assert client.predict(VERSE).revision == "c" * 64
 
 
 def test_known_tokenizer_is_not_sent_again(client, server):

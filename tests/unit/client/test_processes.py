@@ -1,9 +1,11 @@
 """Clients across forks and over many calls."""
 
+import pickle
 import subprocess
 import sys
 
 import pytest
+from emotion_client import TLS, AsyncEmotionClient, EmotionClient
 
 # Run in a separate process: this one has a gRPC server, whose threads do not survive a fork.
 FORK = """
@@ -93,6 +95,58 @@ def test_awaited_client_in_a_forked_child_says_what_to_do(server):
     assert before == "3"
     assert "AsyncEmotionClient was in use before this process was forked; use" in after
     assert after.endswith(" 3")
+
+
+NO_FORK_SUPPORT = """
+import os, sys
+from emotion_client import EmotionClient, Unavailable
+
+client = EmotionClient(sys.argv[1], timeout_s=3)
+client.predict("la")
+if os.fork() == 0:
+    try:
+        client.predict("la")
+    except Unavailable as error:
+        print(error, flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_forked_child_without_grpcs_fork_support_says_what_to_do(server, monkeypatch):
+    monkeypatch.setenv("GRPC_ENABLE_FORK_SUPPORT", "0")
+    done = run(NO_FORK_SUPPORT, server.url)
+    assert "GRPC_ENABLE_FORK_SUPPORT forbids gRPC to follow; unset it" in done.stdout
+
+
+AT_EXIT = """
+import atexit, sys
+from emotion_client import EmotionClient
+
+client = EmotionClient(sys.argv[1])
+atexit.register(lambda: print(len(list(client.predict_many(["la"] * 100)))))
+"""
+
+
+def test_predict_many_works_in_an_exit_handler(server):
+    done = run(AT_EXIT, server.url)
+    assert done.stdout.strip() == "100", done.stderr
+
+
+@pytest.mark.parametrize("kind", [EmotionClient, AsyncEmotionClient])
+def test_client_is_pickled_as_its_settings(server, kind):
+    client = kind([server.url], timeout_s=7, tls=TLS("ca.pem"), headers={"X-Key": "k"})
+    copy = pickle.loads(pickle.dumps(client))
+    assert type(copy) is kind
+    assert (copy.urls, copy.timeout_s) == (client.urls, 7)
+    assert (copy._tls, copy._headers) == (TLS("ca.pem"), (("x-key", "k"),))
+
+
+def test_pickled_client_works_after_its_original_has_called(server):
+    with EmotionClient(server.url) as client:
+        client.predict("la")
+        with pickle.loads(pickle.dumps(client)) as copy:
+            assert copy.predict("la").num_tokens == 3
 
 
 LEAK = """

@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 from emotion_command import signals as module
-from emotion_command.signals import QUIET_S, SIGNALS, Interruption, hold_signals
+from emotion_command.signals import QUIET_S, SIGNALS, HangUp, Interruption, hold_signals
 
 
 @pytest.fixture
@@ -85,3 +85,45 @@ def test_hold_signals_in_another_thread_does_nothing(interruption):
     thread.join()
     assert signal.SIG_IGN not in handlers
     assert len(handlers) == len(SIGNALS)
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Whether the command has a terminal, as a list that a test may empty."""
+    found = [True]
+    monkeypatch.setattr(module, "_has_terminal", lambda: bool(found))
+    before = signal.getsignal(signal.SIGHUP)
+    yield found
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_hang_up_is_a_wish_to_load_anew(terminal):
+    interruption = Interruption()
+    hang_up = HangUp(interruption)
+    assert not hang_up.take()
+    signal.raise_signal(signal.SIGHUP)
+    assert (hang_up.take(), hang_up.take()) == (True, False)
+    assert not interruption.is_wanted
+
+
+def test_hang_up_of_the_terminal_stops(terminal):
+    interruption = Interruption()
+    HangUp(interruption)
+    terminal.clear()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGHUP)
+    assert interruption.is_wanted
+
+
+def test_hang_up_without_a_terminal_is_a_wish_too(terminal):
+    terminal.clear()
+    hang_up = HangUp(Interruption())
+    signal.raise_signal(signal.SIGHUP)
+    assert hang_up.take()
+
+
+def test_hang_up_ignored_from_outside_stays_ignored(terminal):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
+    hang_up = HangUp(Interruption())
+    signal.raise_signal(signal.SIGHUP)
+    assert not hang_up.take()

@@ -4,7 +4,7 @@ import re
 import subprocess
 
 import pytest
-from emotion_client.client import DEFAULT_TIMEOUT_S
+from emotion_server.door_process import MAX_WAIT_S
 from fake_triton import read_config
 from stack import DEPLOY, ROOT, find_tool, read_alerts, read_rules, read_yaml
 
@@ -25,10 +25,10 @@ def test_promtool_accepts(arguments):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_limits_are_those_of_client_and_model():
+def test_limits_are_those_of_door_and_model():
     limits = {rule["record"]: rule["expr"] for rule in read_rules() if "record" in rule}
     assert limits == {
-        "emotion:deadline_seconds": f"vector({DEFAULT_TIMEOUT_S:g})",
+        "emotion:max_wait_seconds": f"vector({MAX_WAIT_S:g})",
         "emotion:max_batch_size": f"vector({read_config(CONFIGS['emotion']).max_batch_size})",
     }
 

@@ -3,7 +3,7 @@
 import socket
 
 import pytest
-from emotion_server.address import FREE_PORTS, Address, claim_ports
+from emotion_server.address import FREE_PORTS, Address, claim_ports, is_loopback, listen
 from emotion_server.errors import StartError
 
 HOST = "127.0.0.1"
@@ -46,7 +46,7 @@ def test_claim_ports_taken_port_is_named_with_its_option(listener, option):
         (Address(HOST, 0, -1, 0), "--grpc-port is -1; it must be 0 to 65535"),
         (Address(HOST, 0, 65536, 0), "--grpc-port is 65536; it must be 0 to 65535"),
         (Address("", 0, 0, 0), "--host is empty; 127.0.0.1 serves only this machine"),
-        (Address("::1", 0, 0, 0), "--host is ::1; Triton's gRPC port takes no IPv6"),
+        (Address("::2", 0, 0, 0), r"cannot listen on \[::2\]:0: Cannot assign"),
         (Address("nowhere.invalid", 0, 0, 0), r"--host is nowhere\.invalid: "),
         (Address("192.0.2.1", 0, 0, 0), r"cannot listen on 192\.0\.2\.1:0: Cannot assign"),
     ],
@@ -62,7 +62,39 @@ def test_claim_ports_wrong_address_is_refused(address, sentence):
         ("127.0.0.1", "127.0.0.1:8001"),
         ("0.0.0.0", "127.0.0.1:8001"),
         ("example.org", "example.org:8001"),
+        ("::1", "[::1]:8001"),
+        ("::", "[::1]:8001"),
     ],
 )
 def test_address_url_is_what_a_client_on_this_machine_uses(host, url):
     assert Address(host).url == url
+
+
+def test_address_describes_ipv6_with_brackets():
+    assert Address("::1").describe() == (
+        "gRPC [::1]:8001, HTTP [::1]:8000, metrics http://[::1]:8002/metrics"
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("127.3.2.1", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("10.0.0.5", False),
+        ("example.org", False),
+    ],
+)
+def test_is_loopback(host, expected):
+    assert is_loopback(host) is expected
+
+
+def test_listen_on_all_addresses_takes_both_versions_of_ip():
+    with listen("::", 0) as listener:
+        port = listener.getsockname()[1]
+        for host in ("127.0.0.1", "::1"):
+            socket.create_connection((host, port)).close()

@@ -10,7 +10,8 @@ from scripts.serve import build_service, parse_args
 
 
 def test_serve_ends_after_a_ctrl_c_that_python_discarded(monkeypatch):
-    def supervise(self, *, complain, check_interruption):
+    def supervise(self, complain, check_interruption, *, is_reload_wanted):
+        assert not is_reload_wanted()
         check_interruption()
 
     monkeypatch.setattr(Service, "__enter__", lambda self: self)

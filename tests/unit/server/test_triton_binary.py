@@ -14,6 +14,7 @@ from emotion_server import triton_binary
 from emotion_server.errors import StartError
 from emotion_server.triton_binary import (
     SYSTEM_TRITON,
+    check_exposure,
     find_triton,
     lay_out_backends,
     locate_libpython,
@@ -124,3 +125,15 @@ def test_make_runnable_leaves_an_executable_alone(home, monkeypatch):
     binary.chmod(0o755)
     monkeypatch.delattr(Path, "chmod")
     make_runnable(binary)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.5"])
+def test_triton_of_the_wheel_is_opened_to_others_only_if_that_is_wanted(monkeypatch, host):
+    monkeypatch.setattr(triton_binary, "find_system", lambda: None)
+    with pytest.raises(StartError, match="published vulnerabilities") as caught:
+        check_exposure(host, is_allowed=False)
+    assert str(caught.value).count("\n") == 1
+    check_exposure(host, is_allowed=True)
+    check_exposure("::1", is_allowed=False)
+    monkeypatch.setattr(triton_binary, "find_system", lambda: "/opt/tritonserver/bin/tritonserver")
+    check_exposure(host, is_allowed=False)

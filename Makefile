@@ -9,7 +9,7 @@ PIP_INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 PEERS := $(patsubst benchmarks/peers/%/requirements.txt,.venv-peers/%/.installed,$(wildcard benchmarks/peers/*/requirements.txt))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prepare demo serve test test-long siege chaos bench bench-client bench-overhead loadtest capacity peers compare check format clean
+.PHONY: help setup prepare demo serve test test-long test-image siege chaos bench bench-client bench-overhead loadtest capacity peers compare check format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,9 @@ test: $(INSTALLED) $(CHECKPOINT)/config.json  ## unit tests and end-to-end tests
 
 test-long: $(INSTALLED) $(CHECKPOINT)/config.json  ## the long proofs that make test leaves out
 	$(BIN)/pytest -m long
+
+test-image: $(INSTALLED)  ## build the image on a stand-in for NVIDIA's, and run it as Compose does (needs root)
+	$(BIN)/pytest -m long -s tests/e2e/test_image.py
 
 siege: $(INSTALLED) $(CHECKPOINT)/config.json  ## 100,000 hostile requests to both ports of a server that others use
 	$(BIN)/pytest -m long -s tests/e2e/test_siege.py

@@ -80,10 +80,24 @@ def test_image_runs_as_a_user_who_owns_nothing():
 def test_image_is_a_pinned_release_with_python_3_12():
     release = re.search(r"^ARG TRITON_RELEASE=(\d\d)\.(\d\d)$", DOCKERFILE, re.MULTILINE)
     assert release is not None
-    assert (int(release[1]), int(release[2])) >= (24, 12)
+    assert (int(release[1]), int(release[2])) >= (26, 11)
     image = "nvcr.io/nvidia/tritonserver:${TRITON_RELEASE}-py3"
     assert re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) == [image, image]
-    assert "(3, 12)" in FIRST_STAGE
+    assert "\nARG PYTHON_VERSION=3.12\n" in FIRST_STAGE
+    assert "assert sys.version.startswith('${PYTHON_VERSION}.')" in FIRST_STAGE
+
+
+def test_image_has_a_tag_for_each_version():
+    version = PROJECT["project"]["version"]
+    for name in OURS:
+        image = STACK["services"][name]["image"]
+        assert image == f"lyric-emotion:${{LYRIC_EMOTION_VERSION:-{version}}}"
+
+
+def test_dockerfile_is_clean():
+    command = [str(Path(sys.executable).with_name("hadolint")), "--ignore=DL3008"]
+    done = subprocess.run([*command, str(DEPLOY / "Dockerfile")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("name", ["prometheus", "grafana"])

@@ -19,7 +19,8 @@ SUITE, MIRROR = "bookworm", "http://deb.debian.org/debian"
 PACKAGES = "python3,python3-venv,libpython3.11,ca-certificates"
 ENTRY_POINT = '#!/bin/sh\nexec "$@"\n'
 # How this machine reaches its package registries goes into the stand-in.
-SETTINGS = ("/etc/pip.conf", "/etc/xdg/pip", "/etc/apt/apt.conf.d", "/etc/ssl/certs")
+CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+SETTINGS = ("/etc/pip.conf", "/etc/xdg/pip", "/etc/apt/apt.conf.d", CERTIFICATES)
 
 
 class Images:
@@ -52,7 +53,7 @@ class Images:
         for setting in SETTINGS:
             source = Path(setting)
             if source.is_dir():
-                shutil.copytree(source, root / setting[1:], dirs_exist_ok=True, symlinks=True)
+                shutil.copytree(source, root / setting[1:], dirs_exist_ok=True)
             elif source.exists():
                 shutil.copy(source, root / setting[1:])
         container = self.buildah("from", "scratch").strip()

@@ -3,8 +3,10 @@
 
 Callers connect to a door, which checks each request and passes it on when Triton can answer it in
 time. What dies or hangs is started again, and requests wait for it. After five restarts in five
-minutes the exit code is 1. SIGHUP (kill -HUP) loads the repository again beside what is served, and
-switches to it if it answers.
+minutes the exit code is 1.
+
+SIGHUP (kill -HUP) starts a second Triton on the repository as it is now; once that answers,
+requests go to it, and the first one stops.
 """
 
 from __future__ import annotations
@@ -61,7 +63,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="a request that would wait longer for its turn is refused at once (%(default)g)",
     )
     for name, use in (
-        ("latency-summaries", "publish quantiles too, at an eighth of the rate on two cores"),
+        ("latency-summaries", "also publish quantiles, which costs a tenth of the rate"),
         ("allow-old-triton", "let other machines call the old Triton of the PyPI package"),
         ("verbose", "show all of Triton's log"),
     ):

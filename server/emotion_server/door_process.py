@@ -77,6 +77,16 @@ class DoorProcess:
         """Returns whether the process runs."""
         return self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    def kill(self) -> None:
+        """Ends it at once."""
+        self._process.kill()
+        self._process.wait()
+
     def describe_exit(self) -> str:
         """Returns how the process ended."""
         code = self._process.poll()

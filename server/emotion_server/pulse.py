@@ -7,10 +7,13 @@ processor is at work on something long.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 
 from emotion_client.channel import open_triton
+from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from emotion_server.probe import build_probe
@@ -34,11 +37,13 @@ class Pulse:
         model: its name.
         pid: its process.
         url: "host:port" of Triton.
+        ask: asks once, within so many seconds; None asks the model for an answer.
     """
 
     model: str
     pid: int
     url: str
+    ask: Callable[[InferenceServerClient, float], None] | None = None
     answered_at: float = field(default_factory=monotonic, init=False)
     worked_at: float = field(default_factory=monotonic, init=False)
     ran_at: float = field(default_factory=monotonic, init=False)
@@ -66,11 +71,17 @@ class Pulse:
         self._is_over.set()
 
     def _ask_on(self) -> None:
-        inputs, outputs = build_probe(self.model)
+        ask = self.ask or partial(ask_model, self.model)
         with open_triton(self.url) as server:
             while not self._is_over.wait(INTERVAL_S):
                 try:
-                    server.infer(self.model, inputs, outputs=outputs, client_timeout=TIMEOUT_S)
+                    ask(server, TIMEOUT_S)
                 except InferenceServerException:
                     continue
                 self.answered_at = monotonic()
+
+
+def ask_model(model: str, server: InferenceServerClient, timeout_s: float) -> None:
+    """Asks a model for an answer."""
+    inputs, outputs = build_probe(model)
+    server.infer(model, inputs, outputs=outputs, client_timeout=timeout_s)

@@ -56,6 +56,7 @@ class Service:
         self.triton = self._build_triton()
         self._stack = ExitStack()
         self._pulses: list[Pulse] = []
+        self._door_pulse: Pulse | None = None
         try:
             self.triton.__enter__()
             self._stack.callback(self._stop_triton)
@@ -74,6 +75,8 @@ class Service:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._door_pulse is not None:
+            self._door_pulse.stop()
         self._stack.close()
 
     def reload(self, *, complain: Callable[[str], None]) -> None:
@@ -118,6 +121,7 @@ class Service:
         """
         restarts: deque[float] = deque()
         self._watch_models()
+        self._watch_door()
         while True:
             time.sleep(CHECK_INTERVAL_S)
             check_interruption()
@@ -151,6 +155,9 @@ class Service:
         """Returns why something must be replaced, if so."""
         if not self.door.is_running():
             return f"the door ended with {self.door.describe_exit()}"
+        if self._door_pulse is not None and self._door_pulse.is_hung():
+            self.door.kill()
+            return "the door hangs"
         if not self.triton.is_running():
             return f"Triton died: {self.triton.describe_exit()}"
         dead = self.triton.find_dead_model()
@@ -165,8 +172,8 @@ class Service:
         start = time.monotonic()
         if not self.door.is_running():
             self.door.start()
-            self._wait_for_door()
-            self.report(f"the door is back after {time.monotonic() - start:.1f} s")
+            self._watch_door()
+            self.report("the door is started again")
             return
         self._stop_triton(is_broken=True)
         if num_before:
@@ -182,6 +189,11 @@ class Service:
     def _watch_models(self) -> None:
         url = self.triton.address.url
         self._pulses = [Pulse(model, pid, url) for model, pid in self.triton.models.items()]
+
+    def _watch_door(self) -> None:
+        if self._door_pulse is not None:
+            self._door_pulse.stop()
+        self._door_pulse = Pulse("the door", self.door.pid, self.address.url, ask=ask_door)
 
     def _stop_triton(self, *, is_broken: bool = False) -> None:
         for pulse in self._pulses:
@@ -200,6 +212,11 @@ class Service:
                 if time.monotonic() > deadline:
                     raise StartError(f"the door does not answer within {DOOR_TIMEOUT_S:.0f} s")
                 time.sleep(0.05)
+
+
+def ask_door(server: InferenceServerClient, timeout_s: float) -> None:
+    """Asks for what the door answers itself."""
+    server.is_server_live(client_timeout=timeout_s)
 
 
 def is_ready(server: InferenceServerClient) -> bool:

@@ -66,7 +66,7 @@ class TritonServer:
         is_verbose: forward all of Triton's log to standard error, not only errors.
         admin_key: unlocks the administrative calls (see `admin_calls`); "" locks them.
         has_summaries: also publish quantiles of request and queue time. On two cores of an AMD
-            EPYC this costs an eighth of the rate of short texts: 674 instead of 752 per second,
+            EPYC this costs a tenth of the rate of short texts: 674 instead of 752 per second,
             medians of six alternating rounds (2026-11).
         report: gets a line of progress every few seconds while Triton starts.
 

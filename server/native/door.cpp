@@ -32,7 +32,7 @@ constexpr size_t MAX_CONNECTIONS = 2000;
 constexpr uint32_t MAX_STREAMS = 1024;
 constexpr uint64_t MAX_RESETS = 100'000, MAX_RESETS_PER_S = 10'000;
 constexpr double TICK_S = 0.02, LONGEST_S = 60, SEND_TIMEOUT_S = 30, PROBE_TIMEOUT_S = 5;
-constexpr double PROBE_PAUSE_S = 0.05;
+constexpr double PROBE_PAUSE_S = 0.05, WELL_PAUSE_S = 1;
 constexpr int NUM_UPSTREAMS = 4;
 constexpr int MAX_DEATHS = 2;  // a request that was with Triton twice when it died may be the cause
 
@@ -780,9 +780,10 @@ class Door {
     for (auto& request : std::exchange(held_, {})) send_up(request);
   }
 
-  // Asks all models for an answer.
+  // Asks all models for an answer. While they are well, the answer may take as long as it takes:
+  // busy is well.
   void probe(double now) {
-    if (num_probes_ > 0 && now - probed_at_ < PROBE_TIMEOUT_S) return;
+    if (num_probes_ > 0 && (is_up || now - probed_at_ < PROBE_TIMEOUT_S)) return;
     if (num_probes_ > 0) {
       for (auto& each : upstreams_) kill(*each);
     }
@@ -800,16 +801,17 @@ class Door {
 
   void on_probe(bool is_well) {
     if (num_probes_ == 0) return;
+    if (!is_well && is_up) return go_down();
     is_probe_well_ &= is_well;
     if (--num_probes_ > 0) return;
     if (is_probe_well_ && !is_up) go_up();
-    next_probe_ = now_s() + PROBE_PAUSE_S;
+    next_probe_ = now_s() + (is_up ? WELL_PAUSE_S : PROBE_PAUSE_S);
   }
 
   // What time alone brings.
   void tick(double now) {
     ticked_ = now;
-    if (!is_up && now >= next_probe_) probe(now);
+    if (now >= next_probe_) probe(now);
     for (auto& caller : callers_) {
       for (auto& [_, request] : caller->requests) expire(*request, now);
     }

@@ -52,7 +52,8 @@ class ServeProcess:
         self._wait_until(lambda: "ready." in self.output.read_text())
 
     def wait_until_restarted(self) -> None:
-        self._wait_until(lambda: "is back after" in self.output.read_text())
+        words = ("is back after", "is started again")
+        self._wait_until(lambda: any(each in self.output.read_text() for each in words))
 
     def wait_until_triton_starts(self) -> None:
         self._wait_until(lambda: any(self._find_triton()))

@@ -101,6 +101,7 @@ FAULTS = {
     "model stopped": lambda running: os.kill(running.model_pid("emotion"), signal.SIGSTOP),
     "Triton stopped": lambda running: os.kill(running.triton_pid(), signal.SIGSTOP),
     "door killed": lambda running: os.kill(running.door_pid(), signal.SIGKILL),
+    "door stopped": lambda running: os.kill(running.door_pid(), signal.SIGSTOP),
 }
 SHORT_FAULTS = ("model killed", "door killed")
 

@@ -17,7 +17,7 @@ from emotion_server.probe import build_messages
 INTERFACE = 2
 POLL_S = 0.001
 MAX_SENTENCE = 1024
-HOW_TO_BUILD = "install g++ and libnghttp2-dev, then run `make setup` again"
+HOW_TO_BUILD = "install g++ and libnghttp2-dev, then run `make -B setup`"
 
 
 class _Settings(ctypes.Structure):

@@ -52,6 +52,8 @@ class Part:
     def stop(self):
         self.runs = False
 
+    kill = stop
+
     def start(self):
         self.num_starts += 1
         if self.fails_to_start:
@@ -73,12 +75,12 @@ def clock(monkeypatch):
 def supervise(clock, monkeypatch, tmp_path):
     """Supervises a fake Triton for some seconds; returns what was complained of."""
     monkeypatch.setattr(Service, "_watch_models", lambda self: None)
-    monkeypatch.setattr(Service, "_wait_for_door", lambda self: None)
+    monkeypatch.setattr(Service, "_watch_door", lambda self: None)
 
-    def run(*, triton=None, door=None, seconds):
+    def run(*, triton=None, door=None, door_pulse=None, seconds):
         service = Service(tmp_path)
         service.triton, service.door = triton or Part(clock), door or Part(clock)
-        service._pulses = []
+        service._pulses, service._door_pulse = [], door_pulse
         complaints = []
 
         def check():
@@ -111,6 +113,18 @@ def test_dead_door_is_started_again_without_triton(supervise, clock):
     with pytest.raises(Stopped):
         supervise(triton=triton, door=door, seconds=20)
     assert (triton.num_starts, door.num_starts) == (0, 1)
+
+
+def test_door_that_hangs_is_killed_and_started_again(supervise, clock):
+    door = Part(clock)
+
+    class HungPulse:
+        def is_hung(self):
+            return door.num_starts == 0
+
+    with pytest.raises(Stopped):
+        supervise(door=door, door_pulse=HungPulse(), seconds=20)
+    assert (door.num_starts, door.runs) == (1, True)
 
 
 def test_too_many_deaths_in_a_row_end_it(supervise, clock):

@@ -294,7 +294,7 @@ def _contact(pool: Pool, replica: Replica, *, deadline: Deadline) -> Flow[None]:
 
 def _send(pool: Pool, turn: Turn, *, job: Job[T], deadline: Deadline) -> Flow[T]:
     """Sends a job, and again while the server changes its checkpoint."""
-    info = turn.replica.info
+    info, pause_s = turn.replica.info, POLL_S
     assert info is not None, "it was contacted"
     while True:
         try:
@@ -303,9 +303,10 @@ def _send(pool: Pool, turn: Turn, *, job: Job[T], deadline: Deadline) -> Flow[T]
             stale = info
             info = yield from _renew(pool, turn, stale=stale, deadline=deadline)
             if info.revision == stale.revision:  # what answers the question is not what computes
-                if deadline.remaining() <= POLL_S:
+                if deadline.remaining() <= pause_s:
                     raise
-                yield Pause(POLL_S)
+                yield Pause(pause_s)
+                pause_s = min(2 * pause_s, MAX_POLL_S)
 
 
 def _renew(pool: Pool, turn: Turn, *, stale: ServerInfo, deadline: Deadline) -> Flow[ServerInfo]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emotion_engine.checksums import SUMS, check_checksums
+from emotion_engine.checksums import SUMS, check_checksums, compute_sums
 from emotion_engine.errors import CheckpointError
 
 REVISION_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
@@ -54,7 +54,9 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             raise CheckpointError(
                 f"checkpoint file {name} is missing; run scripts/prepare_model.py"
             )
-    check_checksums(folder, FILES)
+    total = hashlib.sha256()
+    sums = compute_sums(folder, REVISION_FILES, total=total)
+    check_checksums(folder, sums | compute_sums(folder, ["labels.txt"]))
     config = _read_json(folder / "config.json")
     tokenizer_config = _read_json(folder / "tokenizer_config.json")
     return Checkpoint(
@@ -63,7 +65,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         max_length=_read_count(tokenizer_config, "model_max_length"),
         problem_type=read_problem_type(config),
         vocab_size=_read_count(config, "vocab_size"),
-        revision=compute_revision(folder),
+        revision=total.hexdigest(),
     )
 
 
@@ -74,11 +76,9 @@ def compute_revision(folder: Path) -> str:
     `for f in config.json model.safetensors tokenizer.json tokenizer_config.json;
     do printf %s $f; cat $f; done | sha256sum`.
     """
-    digest = hashlib.sha256()
-    for name in REVISION_FILES:
-        digest.update(name.encode())
-        digest.update((folder / name).read_bytes())
-    return digest.hexdigest()
+    total = hashlib.sha256()
+    compute_sums(folder, REVISION_FILES, total=total)
+    return total.hexdigest()
 
 
 def read_labels(config: dict[str, Any]) -> tuple[str, ...]:

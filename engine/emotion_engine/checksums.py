@@ -8,40 +8,58 @@ too; the revision, noted elsewhere, tells.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from emotion_engine.errors import CheckpointError
 
 SUMS = "SHA256SUMS"
+CHUNK_BYTES = 1 << 20
+
+
+def compute_sums(folder: Path, names: Iterable[str], *, total: Any = None) -> dict[str, str]:
+    """Returns the sha256 of each file, 64 hex digits.
+
+    Args:
+        folder: where they are.
+        names: their names.
+        total: a hash that gets each name and then its bytes, so that large files are read once.
+    """
+    found = {}
+    for name in names:
+        own = hashlib.sha256()
+        if total is not None:
+            total.update(name.encode())
+        with (folder / name).open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                own.update(chunk)
+                if total is not None:
+                    total.update(chunk)
+        found[name] = own.hexdigest()
+    return found
 
 
 def write_checksums(folder: Path, names: Iterable[str]) -> None:
     """Writes the sums of these files of a folder."""
-    lines = [f"{compute_sum(folder / name)}  {name}\n" for name in sorted(names)]
+    sums = compute_sums(folder, sorted(names))
+    lines = [f"{total}  {name}\n" for name, total in sums.items()]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
-def check_checksums(folder: Path, names: Iterable[str]) -> None:
-    """Checks these files of a folder.
+def check_checksums(folder: Path, sums: Mapping[str, str]) -> None:
+    """Compares the sums of files with those of their preparation.
 
     Raises:
         CheckpointError: a file has no sum, or is not what it was.
     """
     text = (folder / SUMS).read_text(encoding="utf-8", errors="replace")
     known = {name: total for total, _, name in (x.partition("  ") for x in text.splitlines())}
-    for name in names:
+    for name, found in sums.items():
         if name not in known:
             raise CheckpointError(f"{SUMS} has no {name}; run scripts/prepare_model.py")
-        found = compute_sum(folder / name)
         if found != known[name]:
             raise CheckpointError(
                 f"checkpoint file {name} has changed since its preparation: its sha256 is "
                 f"{found[:12]}..., {SUMS} says {known[name][:12]}...; run scripts/prepare_model.py"
             )
-
-
-def compute_sum(path: Path) -> str:
-    """Returns the sha256 of a file, 64 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

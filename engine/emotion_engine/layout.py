@@ -69,6 +69,25 @@ class Layout:
         """Returns the name of the embeddings of token types, which DistilBERT does not have."""
         return f"{self.embeddings}token_type_embeddings.weight"
 
+    def shapes(self, config: dict[str, Any]) -> dict[str, list[int]]:
+        """Returns the shapes of weights that the encoder reads without looking; of tables, the end.
+
+        Args:
+            config: config.json.
+        """
+        hidden, inner = config[self.hidden], config[self.intermediate]
+        first = f"{self.embeddings}LayerNorm"
+        found = {name: [hidden] for name in (*self.tables(), f"{first}.weight", f"{first}.bias")}
+        # query, key, value, output, norm, two of the feed-forward, norm.
+        inputs = (hidden, hidden, hidden, hidden, None, hidden, inner, None)
+        outputs = (hidden, hidden, hidden, hidden, hidden, inner, hidden, hidden)
+        for i in range(config[self.num_layers]):
+            for module, num_inputs, num_outputs in zip(self.modules, inputs, outputs, strict=True):
+                name = self.block.format(i) + module
+                matrix = [num_outputs] if num_inputs is None else [num_outputs, num_inputs]
+                found |= {f"{name}.weight": matrix, f"{name}.bias": [num_outputs]}
+        return found
+
     def pairs(self, num_layers: int) -> tuple[str, ...]:
         """Returns the names of all modules with weight and bias, the norm after the tables first.
 

@@ -191,6 +191,7 @@ def _find_unreadable(folder: Path, *, layout: Layout, config: dict[str, Any]) ->
     """Returns which weights cannot be read without transformers."""
     if not (folder / WEIGHTS).is_file():
         return f"there is no {WEIGHTS}"
+    shapes = layout.shapes(config)
     pairs = (*layout.head, *layout.pairs(config[layout.num_layers]))
     needed = [*layout.tables(), *(f"{x}.{part}" for x in pairs for part in ("weight", "bias"))]
     with safe_open(folder / WEIGHTS, framework="numpy") as file:
@@ -198,6 +199,9 @@ def _find_unreadable(folder: Path, *, layout: Layout, config: dict[str, Any]) ->
         for name in needed:
             if name not in names:
                 return f"{WEIGHTS} has no {name}"
+            shape, expected = file.get_slice(name).get_shape(), shapes.get(name)
+            if expected is not None and shape[-len(expected) :] != expected:
+                return f"config.json does not fit the shape of {name}, {shape}"
             dtype = file.get_slice(name).get_dtype()
             if dtype not in READABLE:
                 return f"it cannot read weights in {dtype}"

@@ -12,7 +12,7 @@ from typing import Any
 from emotion_server.errors import StartError
 
 MAX_PORT = 65535
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # noqa: S104
 """Hosts that stand for all addresses, to how this machine reaches them."""
 BACKLOG = 1024
 
@@ -80,8 +80,9 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         OSError: the port is taken, or the host is not an address of this machine.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, *_, where = found[0]
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    where = found[0][4]
     listener = socket.socket(family)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # no TIME_WAIT

@@ -8,13 +8,14 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from select import select
 from typing import Any
 
 from emotion_server.address import Address
 from emotion_server.processes import die_with_us
 
 MAX_WAIT_S = 2.0
-STOP_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S, SWITCH_TIMEOUT_S = 20.0, 20.0
 
 
 @dataclass
@@ -41,7 +42,7 @@ class DoorProcess:
         self.stop()
 
     def start(self) -> None:
-        """Starts it; it may be called again after its death."""
+        """Starts it; it may be called again after `kill`."""
         self._process = subprocess.Popen(
             [*die_with_us(), sys.executable, "-m", "emotion_server.door"],
             stdin=subprocess.PIPE,
@@ -64,14 +65,24 @@ class DoorProcess:
         if not self.is_running():
             return  # the next start will know
         self._write(asdict(triton))
-        assert self._process.stdout is not None
-        self._process.stdout.readline()
+        answers = self._process.stdout
+        assert answers is not None
+        if select([answers], [], [], SWITCH_TIMEOUT_S)[0]:
+            answers.readline()
+        else:
+            self.kill()  # it hangs; the next start will know
 
     def _write(self, document: dict[str, Any]) -> None:
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(document) + "\n")
             self._process.stdin.flush()
+
+    def _close_pipes(self) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            with suppress(BrokenPipeError):
+                pipe.close()
 
     def is_running(self) -> bool:
         """Returns whether the process runs."""
@@ -83,9 +94,10 @@ class DoorProcess:
         return self._process.pid
 
     def kill(self) -> None:
-        """Ends it at once."""
+        """Ends it at once, if it has not ended."""
         self._process.kill()
         self._process.wait()
+        self._close_pipes()
 
     def describe_exit(self) -> str:
         """Returns how the process ended."""
@@ -95,8 +107,6 @@ class DoorProcess:
     def stop(self) -> None:
         """Lets it answer the requests that it has, and ends it."""
         self._process.terminate()
-        try:
+        with suppress(KeyboardInterrupt, subprocess.TimeoutExpired):
             self._process.wait(STOP_TIMEOUT_S)
-        except (KeyboardInterrupt, subprocess.TimeoutExpired):
-            self._process.kill()
-            self._process.wait()
+        self.kill()

@@ -89,19 +89,21 @@ class Service:
         """
         start = time.monotonic()
         self.report("loading the model repository again")
-        fresh = self._build_triton()
         try:
+            fresh = self._build_triton(check=self._refuse_death)
             fresh.__enter__()
-        except StartError as error:
+        except (StartError, OSError, RuntimeError) as error:
             complain(f"{error}; still serving what was served before")
             return
         old, pulses = self.triton, self._pulses
         self.triton = fresh
-        self.door.switch(fresh.address)
-        self._watch_models()
-        for pulse in pulses:
-            pulse.stop()
-        old.stop()
+        try:
+            self.door.switch(fresh.address)
+            self._watch_models()
+        finally:
+            for pulse in pulses:
+                pulse.stop()
+            old.stop()
         self.report(f"switched after {time.monotonic() - start:.1f} s")
 
     def supervise(
@@ -141,7 +143,13 @@ class Service:
             restarts.append(time.monotonic())
             self._restart(num_before=len(restarts) - 1, complain=complain)
 
-    def _build_triton(self) -> TritonServer:
+    def _refuse_death(self) -> None:
+        """Gives up a reload during which something died; it must be replaced first."""
+        reason = self._find_reason()
+        if reason is not None:
+            raise StartError(f"{reason} meanwhile")
+
+    def _build_triton(self, *, check: Callable[[], None] = lambda: None) -> TritonServer:
         return TritonServer(
             self.repository,
             address=claim_ports(FREE_PORTS),
@@ -149,6 +157,7 @@ class Service:
             admin_key=self.admin_key,
             has_summaries=self.has_summaries,
             report=self.report,
+            check=check,
         )
 
     def _find_reason(self) -> str | None:
@@ -171,6 +180,7 @@ class Service:
     def _restart(self, *, num_before: int, complain: Callable[[str], None]) -> None:
         start = time.monotonic()
         if not self.door.is_running():
+            self.door.kill()
             self.door.start()
             self._watch_door()
             self.report("the door is started again")

@@ -21,7 +21,7 @@
 
 namespace door {
 
-constexpr int INTERFACE = 2;  // version of the functions below; native.py expects the same
+constexpr int INTERFACE = 3;  // version of the functions below; native.py expects the same
 constexpr size_t MAX_MESSAGE_BYTES = 16 << 20, MAX_HEADER_BYTES = 16 << 10;
 constexpr size_t MAX_INCOMING_BYTES = 128 << 20;  // of all messages that are not complete
 // Of answers that callers do not read: of one connection, and of all.
@@ -32,7 +32,7 @@ constexpr size_t MAX_CONNECTIONS = 2000;
 constexpr uint32_t MAX_STREAMS = 1024;
 constexpr uint64_t MAX_RESETS = 100'000, MAX_RESETS_PER_S = 10'000;
 constexpr double TICK_S = 0.02, LONGEST_S = 60, SEND_TIMEOUT_S = 30, PROBE_TIMEOUT_S = 5;
-constexpr double PROBE_PAUSE_S = 0.05, WELL_PAUSE_S = 1;
+constexpr double PROBE_PAUSE_S = 0.05;
 constexpr int NUM_UPSTREAMS = 4;
 constexpr int MAX_DEATHS = 2;  // a request that was with Triton twice when it died may be the cause
 
@@ -47,6 +47,7 @@ enum Status {
 };
 
 const std::string SERVICE = "/inference.GRPCInferenceService/";
+const std::string KEY_PREFIX = "triton-grpc-protocol-";
 const std::string HEALTH = "/grpc.health.v1.Health/Check";
 const std::set<std::string> GATED_MODELS = {"emotion", "emotion_text", "emotion_tokenizer"};
 // Triton itself asks for a key where one is needed.
@@ -104,6 +105,8 @@ struct Request : Ticket {
   bool is_probe = false, is_answered = false;
   bool is_ahead = false;  // the gate has let it go and counts it
   bool is_free = false;   // it does not wait for a turn, and num_free counts it
+  bool was_old = false;   // the Triton that had it is one that another has followed
+  int round = 0;          // of probes
   double began = 0;
   int num_deaths = 0;
   // Triton's answer.
@@ -163,6 +166,7 @@ class Door {
     addrinfo hints{}, *found = nullptr;
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_PASSIVE;
+    hints.ai_family = std::strchr(settings_.host, ':') != nullptr ? AF_INET6 : AF_INET;
     const auto port = std::to_string(settings_.port);
     if (getaddrinfo(settings_.host, port.c_str(), &hints, &found) != 0) return EADDRNOTAVAIL;
     listener_ = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -215,6 +219,7 @@ class Door {
   std::atomic<bool> is_up{false}, has_started{false};
   std::atomic<int> triton_port{0};
   std::atomic<size_t> num_waiting{0}, num_refused{0};
+  std::atomic<int> num_old{0};  // connections to a Triton that another has followed
 
  private:
   bool is_over() {
@@ -287,8 +292,11 @@ class Door {
       }
       for (auto& upstream : upstreams) {
         auto lost = std::exchange(upstream->requests, {});
+        num_old -= upstream->is_old;
+        const bool is_old = upstream->is_old;
         upstream.reset();
         for (auto& [_, request] : lost) {
+          request->was_old = is_old;
           request->sentence = "the connection to Triton broke";
           die(request);
         }
@@ -377,8 +385,8 @@ class Door {
     } else if (key == "request-priority") {
       request->is_bulk = text == "bulk";
     } else if (
-        key[0] != ':' && key != "te" && key != "content-type" && key != "user-agent" &&
-        key != "content-length" && key.substr(0, 5) != "grpc-") {
+        key.substr(0, KEY_PREFIX.size()) == KEY_PREFIX || key == "traceparent" ||
+        key == "tracestate") {
       request->headers.emplace_back(std::move(key), std::move(text));
     }
     return 0;
@@ -415,7 +423,7 @@ class Door {
       return 0;
     }
     if (door.incoming_bytes_ + size > MAX_INCOMING_BYTES) {
-      door.refuse(*request, UNAVAILABLE, "the server is overloaded: too many bytes come in");
+      door.overload(*request, "the server is overloaded: too many bytes come in");
       return 0;
     }
     request->incoming.append(reinterpret_cast<const char*>(data), size);
@@ -662,9 +670,13 @@ class Door {
   // Leaves a Triton for the one that has taken its place.
   void follow() {
     for (auto& each : upstreams_) {
+      if (each->is_dead) continue;
+      num_old += !each->is_old;
       each->is_old = true;
       if (each->requests.empty() || !is_up) kill(*each);
     }
+    num_probes_ = 0;  // those that are under way ask the old one
+    next_probe_ = now_s();
     triton_port = wanted_port_.load();
   }
 
@@ -730,6 +742,7 @@ class Door {
     if (it == upstream->requests.end()) return 0;
     const auto request = std::move(it->second);
     upstream->requests.erase(it);
+    request->was_old = upstream->is_old;
     if (upstream->is_old && upstream->requests.empty()) self().kill(*upstream);
     self().finish(request);
     return 0;
@@ -737,17 +750,25 @@ class Door {
 
   // Triton is done with a request, well or not.
   void finish(const RequestPtr& request) {
+    if (request->is_free) --Request::num_free;
+    request->is_free = false;
     const bool is_whole = request->http_status == "200" && !request->status.empty();
     const int status = is_whole ? std::atoi(request->status.c_str()) : UNAVAILABLE;
     const bool is_well =
         status != UNAVAILABLE || contains(request->sentence, WELL, std::size(WELL));
-    if (!is_whole || status == CANCELLED || !is_well ||
-        contains(request->sentence, UNWELL, std::size(UNWELL))) {
+    if (!is_whole || status == CANCELLED || !is_well || is_dead_model(*request))
       return die(request);
-    }
-    if (request->is_probe) return on_probe(status == OK);
+    if (request->is_probe) return on_probe(*request, true);
     leave(*request);
     respond(*request, std::move(request->answer));
+  }
+
+  // Whether Triton says that a model is dead; not if it only repeats the caller's own words.
+  static bool is_dead_model(const Request& request) {
+    return std::any_of(std::begin(UNWELL), std::end(UNWELL), [&](const char* phrase) {
+      return request.sentence.find(phrase) != std::string::npos &&
+             (!request.upload.bytes || request.upload.bytes->find(phrase) == std::string::npos);
+    });
   }
 
   void leave(Request& request) {
@@ -757,7 +778,12 @@ class Door {
 
   // Triton or a model was dead when it had this request.
   void die(const RequestPtr& request) {
-    if (request->is_probe) return on_probe(false);
+    if (request->is_probe) return on_probe(*request, false);
+    if (request->was_old) {  // it stops; the new one is well
+      request->was_old = false;
+      if (request->caller == nullptr) return leave(*request);
+      return is_up ? send_up(request) : held_.push_back(request);
+    }
     go_down();
     if (request->caller == nullptr || ++request->num_deaths >= MAX_DEATHS) {
       leave(*request);
@@ -780,38 +806,38 @@ class Door {
     for (auto& request : std::exchange(held_, {})) send_up(request);
   }
 
-  // Asks all models for an answer. While they are well, the answer may take as long as it takes:
-  // busy is well.
+  // Asks all models for an answer.
   void probe(double now) {
-    if (num_probes_ > 0 && (is_up || now - probed_at_ < PROBE_TIMEOUT_S)) return;
+    if (num_probes_ > 0 && now - probed_at_ < PROBE_TIMEOUT_S) return;
     if (num_probes_ > 0) {
       for (auto& each : upstreams_) kill(*each);
     }
     probed_at_ = now;
     num_probes_ = 2;
+    ++round_;
     is_probe_well_ = true;
     for (const auto& message : probes_) {
       auto request = std::make_shared<Request>();
       request->is_probe = true;
+      request->round = round_;
       request->path = SERVICE + "ModelInfer";
       request->message = message;
       send_up(request);
     }
   }
 
-  void on_probe(bool is_well) {
-    if (num_probes_ == 0) return;
-    if (!is_well && is_up) return go_down();
+  void on_probe(const Request& request, bool is_well) {
+    if (num_probes_ == 0 || request.round != round_) return;
     is_probe_well_ &= is_well;
     if (--num_probes_ > 0) return;
     if (is_probe_well_ && !is_up) go_up();
-    next_probe_ = now_s() + (is_up ? WELL_PAUSE_S : PROBE_PAUSE_S);
+    next_probe_ = now_s() + PROBE_PAUSE_S;
   }
 
   // What time alone brings.
   void tick(double now) {
     ticked_ = now;
-    if (now >= next_probe_) probe(now);
+    if (!is_up && now >= next_probe_) probe(now);
     for (auto& caller : callers_) {
       for (auto& [_, request] : caller->requests) expire(*request, now);
     }
@@ -843,7 +869,7 @@ class Door {
   std::vector<RequestPtr> free_, held_;  // ungated ones that wait for Triton; those it lost
   size_t incoming_bytes_ = 0, outgoing_bytes_ = 0;
   double ticked_ = 0, next_probe_ = 0, probed_at_ = 0, stopped_at_ = 0;
-  int num_probes_ = 0;
+  int num_probes_ = 0, round_ = 0;
   bool is_probe_well_ = true;
   std::atomic<bool> is_stopping_{false};
   std::atomic<double> grace_s_{0};
@@ -890,6 +916,7 @@ void door_switch(int triton_port) { door::Door::instance->switch_triton(triton_p
 size_t door_num_waiting() { return door::Door::instance->num_waiting; }
 size_t door_num_refused() { return door::Door::instance->num_refused; }
 int door_triton_port() { return door::Door::instance->triton_port; }
+int door_num_old() { return door::Door::instance->num_old; }
 int door_is_up() { return door::Door::instance->is_up; }
 int door_has_started() { return door::Door::instance->has_started; }
 

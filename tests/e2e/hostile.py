@@ -66,6 +66,9 @@ REQUESTS = {
     },
     "no protobuf": b"\xff" * 100,
 }
+# What Triton would say of a dead model or at its end, in a caller's own words.
+ECHOES = ["is not healthy", "has no available versions", "is not at ready state"]
+ECHOES += ["Server is stopping"]
 
 
 def to_body(shape, *, data=(), outputs=()):

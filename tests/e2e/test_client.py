@@ -122,7 +122,7 @@ def test_is_ready_and_info_of_the_real_server(client):
     ("port", "sentence"),
     [
         ("http_port", "Trying to connect an http1.x server"),
-        ("metrics_port", "is it the gRPC port of a running Triton"),
+        ("metrics_port", "Trying to connect an http1.x server"),
     ],
 )
 def test_predict_other_port_of_triton_is_a_typed_error(open_client, server, port, sentence):

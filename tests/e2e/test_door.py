@@ -4,14 +4,14 @@ import json
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 import grpc
 import numpy as np
 import pytest
 from e2e.calls import ask_http, ids_inputs, infer, start_all, text_inputs
-from e2e.hostile import HTTP_BODIES, REQUESTS, send_raw
+from e2e.hostile import ECHOES, HTTP_BODIES, REQUESTS, send_raw
 from emotion_client import DeadlineExceeded, EmotionClient, EmotionError, Overloaded
 from emotion_client.errors import translate
 from emotion_server.address import FREE_PORTS
@@ -60,6 +60,20 @@ def test_hostile_grpc_request_is_refused_and_harms_nobody(server, client, reques
     with neighbours(client):
         codes = {send_raw(server.address.url, request_) for _ in range(5)}
     assert codes == {grpc.StatusCode.INVALID_ARGUMENT}
+
+
+@pytest.mark.parametrize("phrase", ECHOES)
+def test_words_of_a_dead_model_in_a_request_do_not_close_the_door(server, client, triton, phrase):
+    for call in (triton.get_model_metadata, triton.get_model_config, triton.is_model_ready):
+        with suppress(InferenceServerException):
+            call(phrase, headers={"x-words": phrase})
+        assert ask_http(server.address.http_port, "GET", "/v2/health/ready")[0] == 200
+    request = ids_inputs([[101, 102]])
+    for model, request_id in ((phrase, ""), ("nothing", phrase)):
+        with pytest.raises(InferenceServerException, match="unknown model"):
+            infer(triton, model, request, request_id=request_id)
+        assert ask_http(server.address.http_port, "GET", "/v2/health/ready")[0] == 200
+    assert client.predict("I love you").label == "love"
 
 
 @pytest.mark.parametrize(("model", "body", "status"), HTTP_BODIES.values(), ids=HTTP_BODIES.keys())
@@ -188,18 +202,30 @@ def test_overloaded_server_refuses_soon_and_answers_the_others_in_time(hasty):
         assert client.predict("I love you").label == "love"
 
 
-def test_bulk_waits_while_interactive_calls_are_answered(hasty):
-    bulk = {"request-priority": "bulk"}
-    url = hasty.address.url
+def test_bulk_waits_while_interactive_calls_are_answered(server):
+    bulk, num_calls = {"request-priority": "bulk"}, 240
+    url, ends = server.address.url, []
     with InferenceServerClient(url) as triton:
-        load = threading.Thread(
-            target=partial(flood, url, num_calls=240, at_a_time=120, num_rows=4, headers=bulk)
-        )
-        load.start()
-        time.sleep(0.5)
-        for _ in range(5):  # refused, if they waited behind the others
-            infer(triton, "emotion_text", text_inputs("rain"))
-        load.join()
+        infer(triton, "emotion_text", text_inputs("rain"))
+
+        def load():
+            inputs = ids_inputs([[101] * 128] * 4)
+
+            def call():
+                infer(triton, "emotion", inputs, headers=bulk)
+                ends.append(time.monotonic())
+
+            start_all([call] * num_calls, at_a_time=120)
+
+        thread = threading.Thread(target=load)
+        thread.start()
+        while not ends:
+            time.sleep(0.01)
+        num_before = len(ends)
+        infer(triton, "emotion_text", text_inputs("rain"))
+        # It passed those that waited: only what was with Triton already was answered before it.
+        assert len(ends) - num_before < num_calls / 2
+        thread.join()
 
 
 def test_many_long_texts_do_not_stop_the_server(server, client):

@@ -100,6 +100,8 @@ class HttpPort:
     async def _connect(self, app: web.Application) -> AsyncIterator[None]:
         async with (
             aiohttp.ClientSession(
+                # A connection that is kept would delay the end of a Triton.
+                connector=aiohttp.TCPConnector(force_close=True),
                 timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT_S),
                 skip_auto_headers=["Accept-Encoding"],
             ) as self._session,

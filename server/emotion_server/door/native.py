@@ -14,8 +14,8 @@ from emotion_server.address import join
 from emotion_server.errors import StartError
 from emotion_server.probe import build_messages
 
-INTERFACE = 2
-POLL_S = 0.001
+INTERFACE = 3
+POLL_S, DRAIN_S = 0.001, 15.0
 MAX_SENTENCE = 1024
 HOW_TO_BUILD = "install g++ and libnghttp2-dev, then run `make -B setup`"
 
@@ -76,9 +76,18 @@ class GrpcPort:
         return int(self._library.door_num_refused())
 
     def switch(self, triton_port: int) -> None:
-        """Sends new requests to another Triton; returns when none goes to the old one."""
+        """Sends new requests to another Triton; returns when the old one has none any more.
+
+        It waits 15 s at most.
+
+        Args:
+            triton_port: its gRPC port, on this machine.
+        """
         self._library.door_switch(triton_port)
-        while self._library.door_triton_port() != triton_port:
+        end = time.monotonic() + DRAIN_S
+        while self._library.door_triton_port() != triton_port or (
+            self._library.door_num_old() > 0 and time.monotonic() < end
+        ):
             time.sleep(POLL_S)
 
     def stop(self, *, grace_s: float) -> None:

@@ -170,6 +170,13 @@ def test_find_obstacle_weight_under_another_name_is_named(flags, folder_of):
     assert obstacle_of(file.parent) == expected
 
 
+@pytest.mark.parametrize("change", [{"hidden_size": 128}, {"intermediate_size": 256}])
+def test_find_obstacle_weights_of_another_shape_are_named(flags, folder_of, change):
+    folder = folder_of()
+    edit_json(folder / "config.json", **change)
+    assert str(obstacle_of(folder)).startswith("config.json does not fit the shape of bert.")
+
+
 def test_find_obstacle_bfloat16_on_disk_is_named(flags, tmp_path):
     build_model().to(torch.bfloat16).save_pretrained(tmp_path)
     assert obstacle_of(tmp_path) == "it cannot read weights in BF16"

@@ -63,7 +63,7 @@ def test_claim_ports_wrong_address_is_refused(address, sentence):
         ("0.0.0.0", "127.0.0.1:8001"),
         ("example.org", "example.org:8001"),
         ("::1", "[::1]:8001"),
-        ("::", "[::1]:8001"),
+        ("::", "127.0.0.1:8001"),
     ],
 )
 def test_address_url_is_what_a_client_on_this_machine_uses(host, url):

@@ -500,7 +500,9 @@ class Door {
       try {
         const auto summary = check_request(frame.substr(5));
         is_gated = GATED_MODELS.count(summary.model) != 0;
-        request->units = std::max(double(summary.num_rows), size / BYTES_PER_UNIT);
+        // Triton refuses more rows at once, so they cost nothing.
+        const double num_rows = std::min(double(summary.num_rows), BATCH);
+        request->units = std::max(num_rows, size / BYTES_PER_UNIT);
       } catch (const InvalidRequest& error) {
         return refuse(*request, INVALID_ARGUMENT, error.what());
       }

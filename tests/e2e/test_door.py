@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 
@@ -11,7 +12,7 @@ import grpc
 import numpy as np
 import pytest
 from e2e.calls import ask_http, ids_inputs, infer, start_all, text_inputs
-from e2e.hostile import ECHOES, HTTP_BODIES, REQUESTS, send_raw
+from e2e.hostile import ECHOES, HTTP_BODIES, REQUESTS, build_ids, send_raw
 from emotion_client import DeadlineExceeded, EmotionClient, EmotionError, Overloaded
 from emotion_client.errors import translate
 from emotion_server.address import FREE_PORTS
@@ -60,6 +61,15 @@ def test_hostile_grpc_request_is_refused_and_harms_nobody(server, client, reques
     with neighbours(client):
         codes = {send_raw(server.address.url, request_) for _ in range(5)}
     assert codes == {grpc.StatusCode.INVALID_ARGUMENT}
+
+
+def test_claimed_rows_do_not_make_others_wait(server, client):
+    # Of 2^20 rows without tokens; Triton refuses it, but it is before the others until then.
+    message = build_ids([2**20, 0])
+    with neighbours(client), ThreadPoolExecutor(8) as pool:
+        codes = set(pool.map(partial(send_raw, server.address.url), [message] * 500))
+    assert grpc.StatusCode.OK not in codes
+    assert grpc.StatusCode.UNAVAILABLE not in codes
 
 
 @pytest.mark.parametrize("phrase", ECHOES)

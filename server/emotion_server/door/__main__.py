@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import resource
 import signal
 import sys
@@ -81,6 +82,7 @@ async def serve(settings: Settings, *, door: GrpcPort) -> None:
 def main() -> int:
     """Reads the settings and serves; returns the exit code."""
     settings = Settings.read(sys.stdin.readline())
+    logging.getLogger("aiohttp.server").disabled = True  # it quotes what callers send
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     num_files = MAX_FILES if most == resource.RLIM_INFINITY else min(most, MAX_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (num_files, most))

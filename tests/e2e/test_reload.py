@@ -43,11 +43,11 @@ class Repository:
 
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory):
-    """Three prepared checkpoints: one, one with other weights, one with other labels."""
+    """Prepared checkpoints: one, and others with other weights, another tokenizer, other labels."""
     found = {}
-    for name in ("first", "other weights", "other labels"):
+    for name in ("first", "other weights", "other tokenizer", "other labels"):
         folder = tmp_path_factory.mktemp("sources") / name.replace(" ", "-")
-        build_checkpoint(folder, kind="bert")
+        build_checkpoint(folder, kind="roberta" if name == "other tokenizer" else "bert")
         if name == "other weights":
             edit_weights(folder, lambda name, x: -x if name == "classifier.weight" else x)
         if name == "other labels":
@@ -76,9 +76,9 @@ def wait_for_line(running, words, *, num=1):
 @pytest.mark.parametrize(
     "changes",
     [
-        ["other weights", "broken", "other labels"],
+        ["other tokenizer", "broken", "other labels"],
         pytest.param(
-            ["other weights", "other labels", "broken", "first", "other labels"] * 2,
+            ["other weights", "other tokenizer", "broken", "first", "other labels"] * 2,
             marks=pytest.mark.long,
         ),
     ],

@@ -1,5 +1,7 @@
 """The config.pbtxt of the models against each other, and against the checkpoint."""
 
+from pathlib import PurePosixPath
+
 import fake_triton
 import pytest
 from emotion_command.checkout import REPOSITORY
@@ -32,11 +34,19 @@ def test_ensemble_input_and_batch_size_are_those_of_the_tokenizer():
     assert TEXT.max_batch_size == TOKENIZER.max_batch_size == EMOTION.max_batch_size
 
 
-@pytest.mark.parametrize("config", [EMOTION, TEXT], ids=["emotion", "emotion_text"])
-def test_label_file_is_that_of_the_checkpoint(config, repository):
-    (output,) = [output for output in config.output if output.label_filename]
-    labels = repository / config.name / output.label_filename
+def test_label_file_is_that_of_the_checkpoint(repository):
+    (output,) = [output for output in EMOTION.output if output.label_filename]
+    labels = repository / EMOTION.name / output.label_filename
     assert labels.read_text().splitlines() == list(LABELS)
+
+
+@pytest.mark.parametrize("config", [TEXT, TOKENIZER, EMOTION, INFO], ids=lambda config: config.name)
+def test_label_files_are_inside_the_folder_of_their_model(config):
+    # From release 26.02 on, Triton does not load a model with another path.
+    for output in config.output:
+        path = PurePosixPath(output.label_filename)
+        assert not path.is_absolute()
+        assert ".." not in path.parts
 
 
 def test_tokenizer_outputs_are_the_inputs_of_emotion():

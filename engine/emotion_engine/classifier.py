@@ -14,7 +14,6 @@ from emotion_engine.dtype import choose_dtype
 from emotion_engine.encoder import Encoder, load_encoder
 from emotion_engine.errors import EngineFailure, OutOfMemory, SettingsError
 from emotion_engine.packing import PackedBatch, pack
-from emotion_engine.processor import count_cores
 from emotion_engine.settings import EngineSettings
 
 
@@ -100,7 +99,7 @@ class Classifier:
             device=device,
             dtype=choose_dtype(settings.dtype, device=device),
             wanted=settings.encoder,
-            num_threads=settings.num_threads or count_cores(),
+            num_threads=settings.num_threads,
         )
         default = max(encoder.default_batch_tokens, checkpoint.max_length)
         max_batch_tokens = settings.max_batch_tokens or default

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from emotion_engine.errors import SettingsError
 from emotion_engine.native import NativeEncoder, find_obstacle
 from emotion_engine.packing import PackedBatch
+from emotion_engine.processor import count_cores
 
 
 class Encoder(Protocol):
@@ -44,7 +45,7 @@ class Encoder(Protocol):
 
 
 def load_encoder(
-    folder: Path, *, device: str, dtype: str, wanted: str = "auto", num_threads: int = 1
+    folder: Path, *, device: str, dtype: str, wanted: str = "auto", num_threads: int = 0
 ) -> Encoder:
     """Loads the model of a checkpoint folder: safetensors only, no remote code.
 
@@ -53,7 +54,7 @@ def load_encoder(
         device: where to run, such as "cpu" or "cuda:0".
         dtype: "float32" or "bfloat16".
         wanted: as `EngineSettings.encoder`.
-        num_threads: CPU threads of a forward pass.
+        num_threads: CPU threads of a forward pass; 0 is one for each core that is ours.
 
     Raises:
         SettingsError: `wanted` is "native", which cannot run here.
@@ -62,7 +63,7 @@ def load_encoder(
     if wanted == "native" and obstacle is not None:
         raise SettingsError(f"encoder is 'native', but {obstacle}; choose 'auto' or 'torch'")
     if wanted in ("auto", "native") and obstacle is None:
-        return NativeEncoder(folder, dtype=dtype, num_threads=num_threads)
+        return NativeEncoder(folder, dtype=dtype, num_threads=num_threads or count_cores())
     from emotion_engine.torch_encoder import load_torch_encoder
 
     return load_torch_encoder(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from emotion_command.checkout import ADAPTER
 from emotion_engine.checkpoint import FILES, read_checkpoint
-from emotion_engine.checksums import SUMS
+from emotion_engine.checksums import SUMS, write_checksums
 
 from emotion_training.checkpoint.comparison import compare_predictions, compare_tokenizers
 from emotion_training.checkpoint.max_length import choose_max_length
@@ -68,6 +68,7 @@ def write(
     origin = ADAPTER if model is None else Path(model)
     length = choose_max_length(max_length, folder=origin, source=source, tokenizer=tokenizer)
     write_checkpoint(source, tokenizer, folder=folder, max_length=length)
+    write_checksums(folder, FILES)
     report("comparing the written checkpoint with its source")
     checkpoint = read_checkpoint(folder)
     compare_tokenizers(checkpoint, tokenizer=tokenizer)

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from emotion_engine.checkpoint import FILES
-from emotion_engine.checksums import write_checksums
 
 
 def write_checkpoint(source: Any, tokenizer: Any, *, folder: Path, max_length: int) -> None:
-    """Writes weights, config, tokenizer, labels.txt and the sums of them all.
+    """Writes weights, config, tokenizer and labels.txt.
 
     tokenizer.json is AutoTokenizer's own backend without padding and truncation: the source's file
     may pad, may truncate, or may not exist (vocab.txt alone).
@@ -36,7 +35,6 @@ def write_checkpoint(source: Any, tokenizer: Any, *, folder: Path, max_length: i
             path.unlink()  # other files of some tokenizers repeat what tokenizer.json has
     # Only its owner can read it at first; Triton may run as another user.
     (folder / "model.safetensors").chmod(0o644)
-    write_checksums(folder, FILES)
 
 
 def write_labels(config: Any, *, folder: Path) -> None:

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 import torch
 from emotion_client.tokenizer import TextTokenizer
-from emotion_engine.checkpoint import FILES as CHECKPOINT_FILES
 from emotion_engine.checkpoint import read_checkpoint
-from emotion_engine.checksums import write_checksums
 from emotion_engine.classifier import Classifier
 from emotion_engine.errors import CheckpointError
 from emotion_engine.settings import EngineSettings
@@ -329,7 +327,6 @@ def test_prepare_altered_checkpoint_is_found(source, target, older, alter, messa
     def write_and_alter(*args, folder, **kwargs):
         write(*args, folder=folder, **kwargs)
         alter(folder)
-        write_checksums(folder, CHECKPOINT_FILES)
 
     monkeypatch.setattr(prepare_module, "write_checkpoint", write_and_alter)
     with pytest.raises(PrepareError, match=message):

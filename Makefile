@@ -80,6 +80,7 @@ compare: $(INSTALLED) $(CHECKPOINT)/config.json  ## rate, latency, CPU and memor
 check: $(INSTALLED)  ## lint, formatting, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	$(BIN)/clang-format --dry-run --Werror engine/native/* server/native/*
+	$(BIN)/hadolint --ignore=DL3008 deploy/Dockerfile
 
 format: $(INSTALLED)  ## fix what ruff and clang-format can fix
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; $(BIN)/clang-format -i engine/native/* server/native/*

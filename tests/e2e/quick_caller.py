@@ -23,6 +23,7 @@ DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
 HEADER_TABLE_SIZE = 1
 MAX_STREAM = 2**31 - 1_000
+POLL_S = 0.02  # calls that are due in this time start together: fewer turns, less processor time
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class QuickCaller:
             for i in range(num, int(passed * rate)):
                 self._start(begin + i / rate)
             num = int(passed * rate)
-            self._read(0.005)
+            self._read(POLL_S)
         self._finish()
         return self.ends
 

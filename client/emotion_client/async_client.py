@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any, Literal, TypeVar, overload
 
 import grpc
@@ -22,7 +21,12 @@ from emotion_client.arguments import (
 from emotion_client.bulk import MAX_IN_FLIGHT, Group, Window, group
 from emotion_client.calls import Command, Compute, Deadline, Flow, Infer, Job, LookUp, ask, probe
 from emotion_client.channel import TLS, Connection, complete_headers
-from emotion_client.client import DEFAULT_TIMEOUT_S, DEFAULT_URL, PROBE_TEXT
+from emotion_client.client import (
+    DEFAULT_TIMEOUT_S,
+    DEFAULT_URL,
+    PROBE_TEXT,
+    reduce_to_settings,
+)
 from emotion_client.errors import EmotionError, ServiceError, translate
 from emotion_client.jobs import info_job, song_job, text_job
 from emotion_client.lookup import look_up_async
@@ -184,14 +188,7 @@ class AsyncEmotionClient:
                 await replica.connection.channel.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        copy = partial(
-            type(self),
-            self.urls,
-            timeout_s=self.timeout_s,
-            tls=self._tls,
-            headers=dict(self._headers),
-        )
-        return copy, ()
+        return reduce_to_settings(self)
 
     async def __aenter__(self) -> AsyncEmotionClient:
         return self

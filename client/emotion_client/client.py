@@ -6,7 +6,7 @@ import contextvars
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from threading import Lock
@@ -38,6 +38,13 @@ T = TypeVar("T")
 DEFAULT_URL = "127.0.0.1:8001"
 DEFAULT_TIMEOUT_S = 10.0
 PROBE_TEXT = "la la la"
+
+
+def reduce_to_settings(client: Any) -> tuple[Any, ...]:
+    """Returns what pickle makes a copy of a client of either kind from."""
+    kind: Callable[..., Any] = type(client)
+    options = {"tls": client._tls, "headers": dict(client._headers)}
+    return partial(kind, client.urls, timeout_s=client.timeout_s, **options), ()
 
 
 class EmotionClient:
@@ -209,14 +216,7 @@ class EmotionClient:
                 replica.connection.channel.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        copy = partial(
-            type(self),
-            self.urls,
-            timeout_s=self.timeout_s,
-            tls=self._tls,
-            headers=dict(self._headers),
-        )
-        return copy, ()
+        return reduce_to_settings(self)
 
     def __enter__(self) -> EmotionClient:
         return self

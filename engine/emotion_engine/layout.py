@@ -75,17 +75,14 @@ class Layout:
         Args:
             config: config.json.
         """
-        hidden, inner = config[self.hidden], config[self.intermediate]
-        first = f"{self.embeddings}LayerNorm"
-        found = {name: [hidden] for name in (*self.tables(), f"{first}.weight", f"{first}.bias")}
-        # query, key, value, output, norm, two of the feed-forward, norm.
-        inputs = (hidden, hidden, hidden, hidden, None, hidden, inner, None)
-        outputs = (hidden, hidden, hidden, hidden, hidden, inner, hidden, hidden)
-        for i in range(config[self.num_layers]):
-            for module, num_inputs, num_outputs in zip(self.modules, inputs, outputs, strict=True):
-                name = self.block.format(i) + module
-                matrix = [num_outputs] if num_inputs is None else [num_outputs, num_inputs]
-                found |= {f"{name}.weight": matrix, f"{name}.bias": [num_outputs]}
+        hidden, inner, num_layers = (
+            config[name] for name in (self.hidden, self.intermediate, self.num_layers)
+        )
+        norm, square = [hidden], [hidden, hidden]
+        of_block = (*[square] * 4, norm, [inner, hidden], [hidden, inner], norm)
+        found = dict.fromkeys(self.tables(), norm)
+        for name, shape in zip(self.pairs(num_layers), (norm, *of_block * num_layers), strict=True):
+            found |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
         return found
 
     def pairs(self, num_layers: int) -> tuple[str, ...]:

@@ -192,11 +192,10 @@ def _find_unreadable(folder: Path, *, layout: Layout, config: dict[str, Any]) ->
     if not (folder / WEIGHTS).is_file():
         return f"there is no {WEIGHTS}"
     shapes = layout.shapes(config)
-    pairs = (*layout.head, *layout.pairs(config[layout.num_layers]))
-    needed = [*layout.tables(), *(f"{x}.{part}" for x in pairs for part in ("weight", "bias"))]
+    head = [f"{name}.{part}" for name in layout.head for part in ("weight", "bias")]
     with safe_open(folder / WEIGHTS, framework="numpy") as file:
         names = set(file.keys())
-        for name in needed:
+        for name in (*shapes, *head):
             if name not in names:
                 return f"{WEIGHTS} has no {name}"
             shape, expected = file.get_slice(name).get_shape(), shapes.get(name)

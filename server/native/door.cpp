@@ -760,7 +760,7 @@ class Door {
         status != UNAVAILABLE || contains(request->sentence, WELL, std::size(WELL));
     if (!is_whole || status == CANCELLED || !is_well || is_dead_model(*request))
       return die(request);
-    if (request->is_probe) return on_probe(*request, true);
+    if (request->is_probe) return on_probe(*request, status == OK);
     leave(*request);
     respond(*request, std::move(request->answer));
   }

@@ -8,6 +8,7 @@ import struct
 from contextlib import suppress
 
 import grpc
+from e2e.quick_caller import PREFACE, RST_STREAM, SETTINGS, to_frame
 from emotion_client.channel import METHOD
 from tritonclient.grpc.service_pb2 import ModelInferRequest
 
@@ -95,9 +96,6 @@ HTTP_BODIES = {
 }
 
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-
-
 def draw_bytes(rng):
     """Returns what a broken or hostile caller writes into a connection, for either port."""
     frames = b"".join(draw_frame(rng) for _ in range(rng.randrange(1, 20)))
@@ -108,7 +106,7 @@ def draw_bytes(rng):
             PREFACE + frames,
             PREFACE + EMPTY_SETTINGS + frames,
             PREFACE + EMPTY_SETTINGS * 2000,
-            PREFACE + EMPTY_SETTINGS + b"".join(reset_frame(i) for i in range(1, 2000, 2)),
+            PREFACE + EMPTY_SETTINGS + RESETS,
             PREFACE[: rng.randrange(len(PREFACE))],
             head + b"Content-Length: 1000000\r\n\r\n{",
             head + b"Content-Length: -5\r\n\r\n",
@@ -137,11 +135,8 @@ def draw_frame(rng):
     )
 
 
-def reset_frame(stream):
-    return b"\0\0\4\3\0" + stream.to_bytes(4, "big") + b"\0\0\0\0"
-
-
-EMPTY_SETTINGS = b"\0\0\0\4\0\0\0\0\0"
+EMPTY_SETTINGS = to_frame(SETTINGS, 0, 0, b"")
+RESETS = b"".join(to_frame(RST_STREAM, 0, stream, bytes(4)) for stream in range(1, 2000, 2))
 PATH = "/v2/models/emotion/infer"
 
 

@@ -14,13 +14,13 @@ from fake_server import FakeServer
 from checkpoints import LABELS, MAX_LENGTH, build_checkpoint
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def one_thread():
-    """Small models only wait for a second thread, for seconds on a busy machine."""
-    before = torch.get_num_threads()
+    """Keeps torch at one thread, whatever the test before this one asked for.
+
+    Small models only wait for a second thread, and sums differ in their last bit with two.
+    """
     torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)

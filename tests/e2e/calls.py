@@ -13,6 +13,10 @@ import numpy as np
 from tritonclient.grpc import InferenceServerClient, InferInput
 
 TIMEOUT_S = 20.0
+DEAD_PROXIES = dict.fromkeys(
+    ["http_proxy", "https_proxy", "HTTP_PROXY", "grpc_proxy"], "http://127.0.0.1:9"
+)
+"""An environment whose proxy answers nobody."""
 
 
 def ids_inputs(ids: Any, mask: Any = None) -> list[InferInput]:

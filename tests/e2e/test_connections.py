@@ -7,24 +7,22 @@ import sys
 from contextlib import closing
 
 import pytest
+from e2e.calls import DEAD_PROXIES
 from e2e.serve_process import serve
 from emotion_client import EmotionClient
 from emotion_command.checkout import ROOT
 from fakes.relay import Relay
 
-DEAD_PROXY = "http://127.0.0.1:9"
-PROXIES = dict.fromkeys(["http_proxy", "https_proxy", "HTTP_PROXY", "grpc_proxy"], DEAD_PROXY)
-
 
 def run(script, *options):
     command = [sys.executable, str(ROOT / script), *options]
-    environment = {**os.environ, **PROXIES}
+    environment = {**os.environ, **DEAD_PROXIES}
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
 
 
 @pytest.mark.parametrize("host", ["::1", pytest.param("::", marks=pytest.mark.long)])
 def test_server_on_ipv6_beside_a_dead_proxy_is_reached(host, monkeypatch):
-    for name, value in PROXIES.items():
+    for name, value in DEAD_PROXIES.items():
         monkeypatch.setenv(name, value)
     hosts = ["[::1]", "127.0.0.1"] if host == "::" else ["[::1]"]
     options = ["--allow-old-triton"] if host == "::" else []

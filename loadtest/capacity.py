@@ -21,6 +21,7 @@ from pathlib import Path
 
 from emotion_client.arguments import check_url
 from emotion_command.numbers import checked, integer, number_above
+from emotion_command.output import put
 from emotion_command.runner import Command
 from emotion_loadtest.capacity import MAX_STEP_S, MIN_CALLS, Bench, find_capacity
 from emotion_loadtest.capacity_report import format_steps, write_report
@@ -89,8 +90,8 @@ def run(args: argparse.Namespace, others: list[str]) -> int:
         )
         capacity = find_capacity(bench, precision=args.precision)
     write_report(capacity, folder=args.report)
-    print("", *format_steps(capacity), "", capacity.sentence, sep="\n")
-    print(f"report: {args.report / 'capacity.html'} (and .png, .json)")
+    put("\n".join(["", *format_steps(capacity), "", capacity.sentence]))
+    put(f"report: {args.report / 'capacity.html'} (and .png, .json)")
     return 0 if capacity.held else 1
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from emotion_client import EmotionClient, EmotionError, Prediction
 from emotion_client.channel import open_triton
 from emotion_command.checkout import REPOSITORY
+from emotion_command.output import put_result
 from emotion_command.runner import Command
 from emotion_command.terminal import BLOCK, draw_bar
 from emotion_server.address import FREE_PORTS
@@ -48,11 +49,11 @@ def show_songs(url: str) -> None:
     """Prints the emotion of each lyric, and how many requests share a batch."""
     songs = read_songs(LYRICS)
     with EmotionClient(url) as client:
-        print()
+        put_result("")
         for title, lyrics in songs.items():
-            print(format_row(title, client.predict(lyrics)))
-        print()
-        print(measure_sharing(client, texts=list(songs.values())))
+            put_result(format_row(title, client.predict(lyrics)))
+        put_result("")
+        put_result(measure_sharing(client, texts=list(songs.values())))
 
 
 def read_songs(path: Path) -> dict[str, str]:

@@ -13,12 +13,15 @@ from typing import Any, ClassVar
 import grpc
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.grpc.service_pb2 import ModelInferRequest, ModelInferResponse
+from tritonclient.utils import InferenceServerException
 
-from emotion_client.addresses import Address
+from emotion_client.addresses import Address, is_literal, list_addresses
 from emotion_client.errors import Unavailable
+from emotion_client.lookup import look_up
 
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
 FORK_SUPPORT = "GRPC_ENABLE_FORK_SUPPORT"
+NAME_TIMEOUT_S, LIVE_TIMEOUT_S = 5.0, 2.0
 Headers = tuple[tuple[str, str], ...]
 BULK_HEADER = ("request-priority", "bulk")
 _OPTIONS: tuple[tuple[str, Any], ...] = (
@@ -133,9 +136,30 @@ def open_triton(url: str) -> InferenceServerClient:
     """Returns tritonclient's own client of a server, with the options of our connections.
 
     Args:
-        url: "host:port".
+        url: "host:port". Of a name's addresses, it is the first one where a server is live.
+
+    Raises:
+        Unavailable: the name cannot be resolved.
     """
-    return InferenceServerClient(url, channel_args=[*_OPTIONS])
+    try:
+        ips = [] if is_literal(url) else look_up(url, timeout_s=NAME_TIMEOUT_S)
+    except OSError as error:
+        raise Unavailable(f"{url}: cannot resolve the host: {error}") from error
+    addresses = list_addresses(url, ips=ips)
+    for address in addresses[:-1]:
+        triton = InferenceServerClient(address.target, channel_args=[*_OPTIONS])
+        if _is_live(triton):
+            return triton
+        triton.close()
+    target = addresses[-1].target if addresses else url
+    return InferenceServerClient(target, channel_args=[*_OPTIONS])
+
+
+def _is_live(triton: InferenceServerClient) -> bool:
+    try:
+        return bool(triton.is_server_live(client_timeout=LIVE_TIMEOUT_S))
+    except InferenceServerException:
+        return False
 
 
 def complete_headers(headers: Headers, *, is_bulk: bool) -> Headers:

@@ -99,11 +99,12 @@ def translate(status: str | None, message: str | None, *, url: str) -> EmotionEr
     Args:
         status: name of the gRPC status, such as "UNAVAILABLE" or tritonclient's
             "StatusCode.UNAVAILABLE".
-        message: of Triton or gRPC; its prefixes are left out.
+        message: of Triton or gRPC; its prefixes are left out, as are line breaks and control bytes.
         url: the address that was called, for the message.
     """
     status = (status or "").removeprefix("StatusCode.")
-    sentence = _PREFIXES.sub("", message or "", count=1) or "the server gave no reason"
+    line = " ".join("".join(c if c.isprintable() else " " for c in message or "").split())
+    sentence = _PREFIXES.sub("", line, count=1) or "the server gave no reason"
     if status == "CANCELLED":
         sentence = "the call was cancelled; the server may be stopping"
     for row_status, phrase, kind in _TRANSLATIONS:

@@ -8,6 +8,27 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
+from weakref import WeakKeyDictionary
+
+# Why the last result on a stream could not be written.
+_failures: WeakKeyDictionary[TextIO, OSError] = WeakKeyDictionary()
+
+
+def open_missing_streams() -> None:
+    """Opens the standard streams that are closed (`2>&-`), on /dev/null.
+
+    Otherwise the next file or connection would become standard error, and get its lines.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            if descriptor != number:
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            os.set_inheritable(number, True)
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
 
 
 def take_any_character(*, is_json: bool = False) -> None:
@@ -22,16 +43,24 @@ def take_any_character(*, is_json: bool = False) -> None:
         sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
-def put(line: str, *, stream: TextIO | None = None) -> None:
-    """Prints a line at once, or drops it if the reader is gone (`evaluate.py data.csv | head`).
+def put(line: str, *, stream: TextIO | None = None, is_result: bool = True) -> None:
+    """Prints a line at once; the work goes on if it cannot be written.
 
     Args:
         line: what to print.
         stream: default is standard output.
+        is_result: whether the command has failed if this is its last line and a full disk did not
+            take it; see `settle`.
     """
     stream = stream or sys.stdout
-    with mute_when_closed(stream):
+    try:
         _print(line, stream=stream)
+        _failures.pop(stream, None)
+    except BrokenPipeError:
+        silence(stream)
+    except OSError as error:
+        if is_result:
+            _failures[stream] = error
 
 
 def put_result(line: str) -> None:
@@ -39,17 +68,38 @@ def put_result(line: str) -> None:
 
     Raises:
         BrokenPipeError: the reader is gone (`| head -1`), so the work can end.
+        OSError: it cannot be written.
     """
-    _print(line, stream=sys.stdout)
+    try:
+        _print(line, stream=sys.stdout)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 @contextmanager
 def mute_when_closed(stream: TextIO) -> Iterator[None]:
-    """Ends the block if the reader of the stream is gone, and drops all later output."""
+    """Ends the block if the stream cannot be written; drops all later output without a reader."""
     try:
         yield
     except BrokenPipeError:
         silence(stream)
+    except OSError:
+        pass
+
+
+def settle(stream: TextIO) -> OSError | None:
+    """Writes what is left at the end of a command, and drops it if that fails.
+
+    Returns:
+        Why the last result is lost; None where it is not, or nobody reads it.
+    """
+    try:
+        stream.flush()
+    except OSError:
+        silence(stream)
+    return _failures.pop(stream, None)
 
 
 def silence(stream: Any) -> None:

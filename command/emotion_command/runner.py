@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from emotion_command.errors import Refusal
-from emotion_command.output import put, silence, take_any_character
+from emotion_command.output import open_missing_streams, put, settle, take_any_character
 from emotion_command.signals import Interruption
 from emotion_command.terminal import reveal
 
@@ -30,11 +30,11 @@ class Command:
 
     def say(self, line: str) -> None:
         """Prints a line of progress on standard output."""
-        put(f"{self.name}: {line}")
+        put(f"{self.name}: {line}", is_result=False)
 
     def complain(self, sentence: str) -> None:
         """Prints what is wrong on standard error."""
-        put(f"{self.name}: {sentence}", stream=sys.stderr)
+        put(f"{self.name}: {sentence}", stream=sys.stderr, is_result=False)
 
     def run(
         self,
@@ -58,8 +58,33 @@ class Command:
         Raises:
             ModuleNotFoundError: the command has no extra that would install the package.
         """
-        refused: tuple[type[Exception], ...] = (Refusal, *refusals)
+        open_missing_streams()
         take_any_character()
+        try:
+            code = self._try(
+                work,
+                refusals=(Refusal, *refusals),
+                failures=failures,
+                describe_stop=describe_stop,
+                stopped_code=stopped_code,
+            )
+            lost = settle(sys.stdout)
+            if lost is not None and code == 0:
+                self.complain(f"standard output: {lost.strerror}")
+                code = 2
+            return code
+        finally:
+            settle(sys.stderr)
+
+    def _try(
+        self,
+        work: Callable[[Interruption], int],
+        *,
+        refusals: tuple[type[Exception], ...],
+        failures: tuple[type[Exception], ...],
+        describe_stop: Callable[[], str],
+        stopped_code: int,
+    ) -> int:
         interruption = Interruption()
         interruption.install()
         try:
@@ -69,7 +94,6 @@ class Command:
             self.complain(describe_stop())
             return stopped_code
         except BrokenPipeError:  # the reader of the results is gone, as with `| head -1`
-            silence(sys.stdout)
             return 0
         except ModuleNotFoundError as error:
             if not self.extra:
@@ -77,7 +101,7 @@ class Command:
             missing = (error.name or str(error)).partition(".")[0]
             self.complain(f"{missing} is missing; run: pip install 'lyric-emotion[{self.extra}]'")
             return 2
-        except refused as error:
+        except refusals as error:
             self.complain(str(error))
             return 2
         except failures as error:

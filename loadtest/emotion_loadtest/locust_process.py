@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from emotion_command.checkout import ROOT
 
@@ -22,8 +23,11 @@ STOP_TIMEOUT_S = 30.0
 def run_locust(options: Sequence[str]) -> int:
     """Runs Locust to its end; returns its exit code. A Ctrl-C reaches it too."""
     command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"]
-    quiet = ["--only-summary", "--loglevel=WARNING", "--json-file=/dev/null"]
-    with subprocess.Popen([*command, *quiet, *options]) as locust:
+    quiet = ["--only-summary", "--loglevel=WARNING"]
+    with ExitStack() as stack:
+        scratch = stack.enter_context(tempfile.TemporaryDirectory())
+        own_summary = f"--json-file={scratch}/summary"  # instead of a table on standard output
+        locust = stack.enter_context(subprocess.Popen([*command, *quiet, own_summary, *options]))
         try:
             return locust.wait()
         except KeyboardInterrupt:

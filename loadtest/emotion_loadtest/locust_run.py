@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -11,6 +12,8 @@ import gevent
 from emotion_client import EmotionError
 from emotion_client.client import DEFAULT_URL
 from emotion_command.errors import Refusal
+from emotion_command.open_files import allow_open_files
+from emotion_command.output import put, settle
 from emotion_command.runner import Command
 from gevent.event import Event
 from locust import LoadTestShape
@@ -18,7 +21,7 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from emotion_loadtest.arrivals import count_users
-from emotion_loadtest.options import read_all_targets
+from emotion_loadtest.options import check_seconds, read_all_targets, read_host
 from emotion_loadtest.report import build_json, build_page, format_run, make_folder
 from emotion_loadtest.server import find_machine_facts, find_server_facts
 from emotion_loadtest.session import Session, now_s
@@ -28,10 +31,11 @@ from emotion_loadtest.watch import ProcessLook, ServerLook, Watch
 
 COMMAND = Command("loadtest")
 # Messages between a master and its workers.
-FINISH, FINISHED = "emotion-finish", "emotion-finished"
+FINISH, FINISHED, REFUSED = "emotion-finish", "emotion-finished", "emotion-refused"
 FINISH_MARGIN_S = 5.0
 SHAPE_SPAWN_RATE = 10_000
 PROGRESS_INTERVAL_S = 5.0
+MIN_OPEN_FILES = 64
 MISSED, UNUSABLE = 1, 2
 
 
@@ -61,6 +65,8 @@ class LoadTest:
         self.options = environment.parsed_options
         self.is_worker = isinstance(environment.runner, WorkerRunner)
         self.is_judged = False
+        self.is_refused = False
+        self.starter: gevent.Greenlet | None = None
         self.process = ProcessLook()
         self.watches: list[Watch] = []
         self.workers: set[str] = set()
@@ -78,20 +84,23 @@ class LoadTest:
             listen.report_to_master.add_listener(self.report)
         elif isinstance(environment.runner, MasterRunner):
             environment.runner.register_message(FINISHED, self.receive_end)
+            environment.runner.register_message(REFUSED, self.receive_refusal)
             listen.worker_report.add_listener(self.receive)
 
     @property
     def url(self) -> str:
         """The server's gRPC address."""
-        return self.environment.host or DEFAULT_URL
+        return read_host(self.environment.host or DEFAULT_URL)
 
     def prepare(self) -> None:
         """Checks the options and opens the session; a worker does so when the run starts.
 
         Raises:
             EmotionError: the server does not answer.
-            Refusal: the options are wrong, there are no texts, or the report cannot be written.
+            Refusal: the options are wrong, there are no texts, the report cannot be written, or
+                too few files may be open.
         """
+        allow_open_files(MIN_OPEN_FILES, use="a load test")
         if self.is_worker:
             return
         if self.options.shape:
@@ -100,6 +109,7 @@ class LoadTest:
             self.environment.shape_class = Shape()
             self.environment.shape_class.runner = self.environment.runner
         make_folder(Path(self.options.report))
+        check_seconds(self.options)
         self.open()
 
     def open(self) -> None:
@@ -124,14 +134,18 @@ class LoadTest:
         )
 
     def start(self, **_: Any) -> None:
-        """Begins a run."""
+        """Begins a run, or says why there is none."""
+        self.is_refused, self.starter = False, gevent.getcurrent()
         try:
+            if not self.is_worker:
+                check_seconds(self.options)
             self.open()
         except (EmotionError, Refusal) as error:
-            COMMAND.complain(str(error))
-            self.environment.process_exit_code = UNUSABLE
-            gevent.spawn(self.environment.runner.quit)
-            return
+            if self.is_worker:  # its users find no session, and end
+                self.environment.runner.send_message(REFUSED, str(error))
+                return
+            self.refuse(str(error))
+            raise gevent.GreenletExit from error  # starts no users
         session = self.environment.session
         session.samples.clear()
         self.environment.process_exit_code = None
@@ -150,6 +164,23 @@ class LoadTest:
             watch.start()
         if self.options.headless and not self.is_worker and not self.options.quiet:
             self.progress = gevent.spawn(self.report_progress)
+
+    def refuse(self, sentence: str) -> None:
+        """Ends a run that cannot be made; with a page, the next one can be started there."""
+        if self.is_refused:
+            return
+        self.is_refused = True
+        runner = self.environment.runner
+        COMMAND.complain(sentence)
+        runner.log_exception("load test", sentence, "")  # on the page
+        self.environment.process_exit_code = UNUSABLE
+        gevent.spawn(runner.quit if self.options.headless else runner.stop)
+
+    def receive_refusal(self, msg: Any, **_: Any) -> None:
+        """Ends the run that a worker cannot take part in."""
+        if self.starter is not None:
+            self.starter.kill()  # it would start more users
+        self.refuse(f"worker {msg.node_id}: {msg.data}")
 
     def report_progress(self) -> None:
         """Prints a line every few seconds."""
@@ -184,6 +215,7 @@ class LoadTest:
     def finish_worker(self, environment: Environment, **_: Any) -> None:
         """Ends a worker's calls and sends those that are not sent yet."""
         environment.runner.stop()
+        environment.stop_timeout = 0  # there are no calls left that Locust need wait for
         calls = self.environment.session.samples.take() if self.environment.session else []
         data = {"calls": calls, "cpu_shares": self.process.cpu_shares}
         environment.runner.send_message(FINISHED, data)
@@ -205,7 +237,7 @@ class LoadTest:
 
     def judge(self, **_: Any) -> None:
         """Prints and writes the report, and sets the exit code."""
-        if self.environment.session is None or self.is_judged:
+        if self.environment.session is None or self.is_judged or self.is_refused:
             return
         self.is_judged = True
         for watch in self.watches:
@@ -221,7 +253,11 @@ class LoadTest:
             COMMAND.complain(f"cannot write the report: {error}")
             self.environment.process_exit_code = UNUSABLE
         if not self.options.quiet:
-            print(*format_run(run), f"report: {folder / 'report.html'} (and .json)", sep="\n")
+            for line in (*format_run(run), f"report: {folder / 'report.html'} (and .json)"):
+                put(line)
+            if (lost := settle(sys.stdout)) is not None:
+                COMMAND.complain(f"standard output: {lost.strerror}")
+                self.environment.process_exit_code = UNUSABLE
         if run.problem:
             COMMAND.complain(run.problem)
         if self.environment.process_exit_code is None:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from emotion_loadtest.samples import Calls
 
+MIN_MEASURED_S = 1.0
+"""The shortest part of a run, after its warm-up, that gives figures."""
 PERCENTILES = {f"p{percent:g}": percent for percent in (50.0, 75.0, 90.0, 95.0, 99.0, 99.9)}
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from emotion_client.arguments import MAX_TIMEOUT_S
+from emotion_client.arguments import MAX_TIMEOUT_S, check_url
 from emotion_command.checkout import ROOT
+from emotion_command.errors import Refusal
 from emotion_command.numbers import integer, number, number_above
 
 from emotion_loadtest.arrivals import SHAPES
+from emotion_loadtest.measurements import MIN_MEASURED_S
 from emotion_loadtest.targets import NAMES, TargetError, Targets, find_highest, read_targets
 
 DEFAULT_WARM_UP_S = 3.0
@@ -57,6 +59,37 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         + "; ".join(f"{name}: {(shape.__doc__ or '').lower()}" for name, shape in SHAPES.items()),
     )
     _add_verdict(parser)
+
+
+def read_host(text: str) -> str:
+    """Returns the gRPC address that --host names; Locust's users write a scheme before it.
+
+    Raises:
+        Refusal: it names none.
+    """
+    scheme, _, address = text.rpartition("://")
+    if scheme == "https":
+        raise Refusal(f"--host is {text!r}; the load test has no TLS, so give a plain host:port")
+    try:
+        return check_url(address.rstrip("/") if scheme in ("", "http", "grpc") else text)
+    except ValueError as error:
+        raise Refusal(
+            f"--host is {text!r}; it must be the gRPC address host:port, such as 127.0.0.1:8001"
+        ) from error
+
+
+def check_seconds(options: argparse.Namespace) -> None:
+    """Refuses a run that ends before there is something to measure.
+
+    Raises:
+        Refusal: says how long it must be.
+    """
+    seconds, warm_up = options.run_time, options.warm_up
+    if seconds and warm_up and seconds < warm_up + MIN_MEASURED_S:
+        raise Refusal(
+            f"a run of {seconds:g} s leaves too little after {warm_up:g} s of warm-up; make it "
+            f"{warm_up + MIN_MEASURED_S:g} s or longer, or shorten --warm-up"
+        )
 
 
 def read_all_targets(options: argparse.Namespace) -> Targets:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -57,12 +58,15 @@ def format_run(run: Run) -> list[str]:
 
 def describe_callers(callers: CallerFigures) -> list[str]:
     """Returns what the callers saw."""
+    if not callers.num_calls:
+        return ["callers  no call was due"]
+    longest = "-" if math.isnan(callers.max_ms) else f"{callers.max_ms:,.0f}"
     named = ", ".join(f"{name} {value:,.0f}" for name, value in callers.percentiles_ms.items())
     failures = ", ".join(f"{count:,} {name}" for name, count in callers.failures.items())
     return [
         f"callers  {callers.texts_per_s:,.1f} texts/s; {callers.num_calls:,} calls were due in "
         f"{callers.seconds:.1f} s, {callers.due_per_s:,.1f}/s",
-        f"         latency in ms: {named}, max {callers.max_ms:,.0f}",
+        f"         latency in ms: {named}, max {longest}",
         f"         {callers.error_share:.2%} failed" + (f": {failures}" if failures else ""),
     ]
 

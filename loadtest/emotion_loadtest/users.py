@@ -13,6 +13,7 @@ from emotion_client.client import DEFAULT_URL
 from gevent.event import Event
 from gevent.pool import Group
 from locust import User, constant, task
+from locust.exception import StopUser
 
 from emotion_loadtest.arrivals import Arrivals
 from emotion_loadtest.session import Session, now_s
@@ -26,10 +27,13 @@ class EmotionUser(User):
     wait_time = constant(0)
     what = "text"
 
-    def call(self, due_s: float) -> None:
-        """Makes one call and records it."""
-        session: Session = self.environment.session  # set by LoadTest
-        session.call(self.what, due_s=due_s)
+    @property
+    def session(self) -> Session:
+        """The session that LoadTest opened; without one, there is no run and the user ends."""
+        session: Session | None = self.environment.session
+        if session is None:
+            raise StopUser
+        return session
 
 
 class ClosedLoop(EmotionUser):
@@ -40,7 +44,7 @@ class ClosedLoop(EmotionUser):
     @task
     def ask_again(self) -> None:
         """Makes one call."""
-        self.call(now_s())
+        self.session.call(self.what, due_s=now_s())
 
 
 class OpenLoop(EmotionUser):
@@ -61,10 +65,10 @@ class OpenLoop(EmotionUser):
     @task
     def arrive(self) -> None:
         """Waits for the next arrival, and starts its call."""
-        due_s = self.arrivals.advance()
+        call, due_s = self.session.call, self.arrivals.advance()
         is_over: Event = self.environment.is_over
         if not is_over.wait(max(0.0, due_s - now_s())):
-            self.calls.add(gevent.spawn(self.call, due_s))
+            self.calls.add(gevent.spawn(call, self.what, due_s=due_s))
 
     def on_stop(self) -> None:
         """Waits for the calls under way, so that the slowest are counted."""

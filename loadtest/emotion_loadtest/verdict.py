@@ -9,6 +9,7 @@ import numpy as np
 
 from emotion_loadtest.figure import Figure, is_all_met
 from emotion_loadtest.measurements import (
+    MIN_MEASURED_S,
     CallerFigures,
     Look,
     Poll,
@@ -108,20 +109,20 @@ def conclude(
         calls: all of it.
         start_s: when it began, Unix time.
         end_s: when the last call could begin.
-        warm_up_s: seconds that do not count; a run that is not longer counts whole.
+        warm_up_s: seconds that do not count; a run that ends too soon after them counts whole.
         polls: of Triton's counters, in the order of time.
         generator: how busy it was.
         targets: what must be shown.
         facts: for the report.
         loss: why calls are missing; None where none are known to be.
     """
-    if warm_up_s >= end_s - start_s:
+    if end_s - start_s < warm_up_s + MIN_MEASURED_S:
         warm_up_s = 0.0
     window = Window(start_s + warm_up_s, max(end_s, start_s + warm_up_s + 1e-3))
     callers = measure_callers(calls, window=window)
     server = measure_server(polls, calls=calls, window=window)
     return Run(
-        loss=loss or find_loss(calls, start_s=start_s, end_s=end_s),
+        loss=loss or find_loss(calls, start_s=start_s, end_s=end_s) or find_gap(callers),
         lateness=find_lateness(calls.choose(is_within(calls.due_s, window))),
         saturation=find_saturation(generator),
         targets=judge(targets, callers=callers, server=server),
@@ -146,6 +147,11 @@ def find_loss(calls: Calls, *, start_s: float, end_s: float) -> str | None:
         f"{int(is_outside.sum()):,} calls were due outside the run: the clocks of the workers' "
         f"machines differ by more than {MAX_CLOCK_S:g} s; set them (NTP)"
     )
+
+
+def find_gap(callers: CallerFigures) -> str | None:
+    """Returns why there is nothing to judge; None where there is."""
+    return None if callers.num_calls else "no call was due after the warm-up"
 
 
 def find_lateness(calls: Calls) -> str | None:

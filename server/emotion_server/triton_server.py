@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +21,8 @@ from typing import IO
 
 from emotion_client.channel import open_triton
 from emotion_client.errors import EmotionError, ServerError
+from emotion_command.open_files import allow_open_files
+from emotion_command.output import put
 from emotion_command.signals import hold_signals
 from emotion_engine.checkpoint import read_checkpoint
 from emotion_engine.errors import CheckpointError
@@ -34,6 +33,7 @@ from emotion_server.admin_calls import build_lock_options, make_key
 from emotion_server.errors import StartError
 from emotion_server.probe import check
 from emotion_server.processes import die_with_us, find_children, is_alive
+from emotion_server.scratch import Scratch
 from emotion_server.triton_binary import TritonBinary, find_triton
 
 START_TIMEOUT_S = 300.0
@@ -42,8 +42,10 @@ EXIT_TIMEOUT_S = 15  # Triton waits this long for requests in flight
 KILL_AFTER_S = EXIT_TIMEOUT_S + 5.0
 READER_TIMEOUT_S = 5.0
 NUM_KEPT_LINES = 200
+MIN_OPEN_FILES = 256
+MODELS = "models"
+"""The link to the repository in the scratch folder."""
 MODEL_COMMAND = re.compile(r"/([^/ ]+)/1/model\.py")
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108, where Triton puts it
 TRITON_LINE = re.compile(r"([IWEF])\d{4} ")
 # Triton logs these as errors at every start on a machine without a GPU.
 HARMLESS_WITHOUT_GPU = (
@@ -92,9 +94,9 @@ class TritonServer:
 
     def __enter__(self) -> TritonServer:
         check_repository(self.repository)
+        allow_open_files(MIN_OPEN_FILES, use="Triton")
         self.address = claim_ports(self.address)
-        self._prefix = f"emotion-{uuid.uuid4().hex[:12]}-"
-        self._scratch = Path(tempfile.gettempdir(), f"{self._prefix}triton")
+        self._scratch = Scratch()
         self._log = deque[str](maxlen=NUM_KEPT_LINES)
         self._is_broken = False
         self._process: subprocess.Popen[str] | None = None
@@ -145,6 +147,7 @@ class TritonServer:
         if not causes:
             return ""
         sentence = causes[0].split("] ", 1)[-1]
+        sentence = sentence.replace(str(self._scratch.folder / MODELS), str(self.repository))
         return sentence.split("\\n\\nAt:")[0].strip().strip('"')  # "At:" starts a Python trace
 
     def describe_exit(self) -> str:
@@ -155,12 +158,13 @@ class TritonServer:
 
     def _set_up(self) -> TritonBinary:
         try:
-            self._scratch.mkdir(mode=0o700)
-            return find_triton(scratch=self._scratch)
+            self._scratch.create()
+            self._scratch.link(MODELS, self.repository)
+            return find_triton(scratch=self._scratch.folder)
         except OSError as error:
             reason = error.strerror or "the copy failed"  # shutil's errors have no strerror
             raise StartError(
-                f"cannot write {self._scratch}: {reason}; free space there, or set TMPDIR"
+                f"cannot write {self._scratch.folder}: {reason}; free space there, or set TMPDIR"
             ) from error
 
     def _start(self, triton: TritonBinary) -> None:
@@ -172,6 +176,7 @@ class TritonServer:
             text=True,
             errors="replace",
             start_new_session=True,  # Ctrl-C in the terminal reaches only us; we stop Triton
+            pass_fds=[self._scratch.lock],
         )
         assert self._process.stderr is not None
         self._reader = threading.Thread(
@@ -182,9 +187,9 @@ class TritonServer:
     def _options(self) -> list[str]:
         address = self.address
         return [
-            f"--model-repository={self.repository}",
+            f"--model-repository={self._scratch.folder / MODELS}",
             "--disable-auto-complete-config",
-            f"--backend-config=python,shm-region-prefix-name={self._prefix}",
+            f"--backend-config=python,shm-region-prefix-name={self._scratch.prefix}",
             f"--exit-timeout-secs={EXIT_TIMEOUT_S}",
             f"--http-address={address.host}",
             f"--grpc-address={address.host}",
@@ -204,7 +209,7 @@ class TritonServer:
                 if TRITON_LINE.match(line):  # any other line continues the one before
                     is_shown = self.is_verbose or is_error(line)
                 if is_shown:
-                    sys.stderr.write(line)
+                    put(line.rstrip("\n"), stream=sys.stderr)
 
     def _wait_until_ready(self) -> None:
         start = time.monotonic()
@@ -250,9 +255,7 @@ class TritonServer:
                 self._process.wait()
             if self._reader is not None:
                 self._reader.join(READER_TIMEOUT_S)
-            for path in SHARED_MEMORY.glob(f"{self._prefix}*"):
-                path.unlink(missing_ok=True)
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch.remove()
 
 
 def is_error(line: str) -> bool:

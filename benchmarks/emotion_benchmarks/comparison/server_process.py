@@ -18,7 +18,7 @@ from emotion_command.signals import hold_signals
 from emotion_server.address import FREE_PORTS, claim_ports
 from emotion_server.environment import build_environment
 from emotion_server.processes import die_with_us
-from emotion_server.triton_server import SHARED_MEMORY
+from emotion_server.scratch import SHARED_MEMORY
 
 from emotion_benchmarks.comparison.job import Job
 from emotion_benchmarks.comparison.peers import (

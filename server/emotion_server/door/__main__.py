@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import resource
 import signal
 import sys
 import threading
 from dataclasses import dataclass, field
 
 from aiohttp import web
+from emotion_command.output import put
 
 from emotion_server.address import Address, listen
 from emotion_server.door.http_port import HttpPort
@@ -23,7 +23,6 @@ from emotion_server.door.native import GrpcPort
 from emotion_server.errors import StartError
 
 GRACE_S = 15.0
-MAX_FILES = 65_536  # each connection is one
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,6 @@ def main() -> int:
     """Reads the settings and serves; returns the exit code."""
     settings = Settings.read(sys.stdin.readline())
     logging.getLogger("aiohttp.server").disabled = True  # it quotes what callers send
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    num_files = MAX_FILES if most == resource.RLIM_INFINITY else min(most, MAX_FILES)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (num_files, most))
     try:
         door = GrpcPort(
             settings.address.host,
@@ -94,12 +90,12 @@ def main() -> int:
             max_wait_s=settings.max_wait_s,
         )
     except StartError as error:
-        print(f"door: {error}", file=sys.stderr)
+        put(f"door: {error}", stream=sys.stderr)
         return 2
     try:
         asyncio.run(serve(settings, door=door))
     except OSError as error:
-        print(f"door: {error}", file=sys.stderr)
+        put(f"door: {error}", stream=sys.stderr)
         door.stop(grace_s=0)
         return 2
     return 0

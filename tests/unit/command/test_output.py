@@ -1,10 +1,18 @@
 """Lines reach standard output and standard error in any encoding, read or unread."""
 
 import io
+import subprocess
 import sys
 
 import pytest
-from emotion_command.output import mute_when_closed, put, put_result, take_any_character
+from emotion_command.output import put, put_result, settle, take_any_character
+
+
+@pytest.fixture(params=[True, False], ids=["buffered", "unbuffered"])  # PYTHONUNBUFFERED
+def full(request):
+    """A file on a full disk."""
+    with open("/dev/full", "wb", buffering=-1 if request.param else 0) as file:
+        yield io.TextIOWrapper(file, write_through=not request.param)
 
 
 @pytest.mark.parametrize(
@@ -35,13 +43,6 @@ def test_put_prints_a_line_at_once(capsys):
     assert capsys.readouterr() == ("one\nthree\n", "two\n")
 
 
-def test_put_without_standard_output_drops_the_line(monkeypatch):
-    monkeypatch.setattr(sys, "stdout", None)  # as Python does after `>&-`
-    take_any_character()
-    put("la")
-    put_result("la")
-
-
 def test_put_drops_what_has_no_reader_and_put_result_raises(unread, monkeypatch):
     monkeypatch.setattr(sys, "stdout", unread)
     with pytest.raises(BrokenPipeError):
@@ -51,10 +52,40 @@ def test_put_drops_what_has_no_reader_and_put_result_raises(unread, monkeypatch)
     put_result("la")  # put has muted the stream
 
 
-def test_mute_when_closed_raises_other_errors(unread):
-    with pytest.raises(OSError, match="No space"), mute_when_closed(unread):
-        raise OSError(28, "No space left on device")
+def test_full_disk_raises_for_results_and_is_told_at_the_end_for_lines(full, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        put_result("la")
+    assert caught.value.filename == "standard output"
+    put("la")
+    assert settle(full).strerror == "No space left on device"
+    full.flush()
+    assert settle(full) is None
+
+
+def test_settle_without_a_reader_loses_nothing_that_matters(unread):
     with pytest.raises(BrokenPipeError):
-        print("still a closed pipe", file=unread, flush=True)
-    with mute_when_closed(unread):
-        unread.flush()
+        print("la", file=unread, flush=True)
+    assert settle(unread) is None
+    unread.flush()
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_missing_streams_are_opened_before_a_file_takes_their_place(closed, tmp_path):
+    code = f"""
+import sys
+from emotion_command.output import open_missing_streams, put
+open_missing_streams()
+with open({str(tmp_path / "file")!r}, "w") as file:
+    assert file.fileno() > 2
+    put("la")
+    put("la", stream=sys.stderr)
+    sys.stdin.read()
+"""
+    command = f'exec "$0" -c "$1" {closed}'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable, code], capture_output=True, input=b"", check=False
+    )
+    assert (done.returncode, done.stderr.strip()) == (0, b"" if "2>" in closed else b"la")
+    assert done.stdout.strip() == (b"" if " >" in f" {closed}" else b"la")
+    assert (tmp_path / "file").read_text() == ""

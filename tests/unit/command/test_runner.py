@@ -2,11 +2,13 @@
 
 import io
 import os
+import resource
 import signal
 import sys
 
 import pytest
 from emotion_command.errors import Refusal
+from emotion_command.output import put, put_result
 from emotion_command.runner import Command
 from emotion_command.signals import SIGNALS
 
@@ -98,8 +100,53 @@ def test_run_gives_the_work_the_handler_of_signals():
 
 def test_run_unread_results_end_the_work_quietly(unread, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdout", unread)
-    assert run(BrokenPipeError()) == 0
+
+    def work(interruption):
+        put_result("la")
+        raise AssertionError("not ended")
+
+    assert COMMAND.run(work) == 0
     print("muted", flush=True)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("act", "code", "expected"),
+    [
+        pytest.param(put_result, 0, 2, id="result"),
+        pytest.param(put, 0, 2, id="line-by-the-way"),
+        pytest.param(put, 1, 1, id="line-of-a-failure"),
+        pytest.param(COMMAND.say, 0, 0, id="progress"),
+    ],
+)
+def test_run_full_disk_is_one_sentence(act, code, expected, monkeypatch, capsys):
+    def work(interruption):
+        act("la")
+        return code
+
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert COMMAND.run(work) == expected
+        print("muted", flush=True)
+    sentence = "sing: standard output: No space left on device\n"
+    assert capsys.readouterr().err == (sentence if expected == 2 else "")
+
+
+def test_run_disk_that_has_room_again_is_no_failure(tmp_path, monkeypatch, capsys):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def work(interruption):
+        put("one")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
+        put("two")
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        put("three")
+        return 0
+
+    with (tmp_path / "log").open("w") as log:
+        monkeypatch.setattr(sys, "stdout", log)
+        assert COMMAND.run(work) == 0
+    assert (tmp_path / "log").read_text() == "one\ntwo\nthree\n"
     assert capsys.readouterr().err == ""
 
 

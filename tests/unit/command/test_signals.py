@@ -92,7 +92,7 @@ def terminal(monkeypatch):
     """Whether the command has a terminal, as a list that a test may empty."""
     found = [True]
     monkeypatch.setattr(module, "_has_terminal", lambda: bool(found))
-    before = signal.getsignal(signal.SIGHUP)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
     yield found
     signal.signal(signal.SIGHUP, before)
 

@@ -12,9 +12,10 @@ from types import SimpleNamespace
 import pytest
 from emotion_command import signals
 from emotion_command.signals import Interruption
-from emotion_server import triton_server
+from emotion_server import scratch, triton_server
 from emotion_server.address import FREE_PORTS
 from emotion_server.errors import StartError
+from emotion_server.scratch import Scratch
 from emotion_server.triton_server import TritonServer, check_repository, is_error
 
 ERROR = "E1122 09:13:40.123456 1234 model_lifecycle.cc:642] \"failed to load 'emotion'\"\n"
@@ -35,8 +36,7 @@ def repository(tmp_path, prepared_of):
 def stubborn(repository, monkeypatch):
     """A server whose process ignores SIGTERM."""
     server = TritonServer(repository)
-    server._prefix, server._scratch = "emotion-unit-test-", repository / "scratch"
-    server._is_broken, server._reader = False, None
+    server._scratch, server._is_broken, server._reader = Scratch(), False, None
     command = ["sh", "-c", "trap '' TERM; echo trapped; while :; do sleep 1; done"]
     server._process = subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -106,7 +106,7 @@ def test_is_error_missing_cuda_matters_only_with_a_gpu(has_gpu, tmp_path, monkey
 
 
 def test_server_scratch_that_cannot_be_written_says_what_to_do(repository, tmp_path, monkeypatch):
-    monkeypatch.setattr(triton_server.tempfile, "gettempdir", lambda: str(tmp_path / "nowhere"))
+    monkeypatch.setattr(scratch, "find_temporary_folder", lambda: tmp_path / "nowhere")
     server = TritonServer(repository, address=FREE_PORTS)
     with pytest.raises(StartError, match=r"cannot write .*nowhere.*; free space there"), server:
         pass
@@ -131,7 +131,7 @@ def test_server_scratch_that_cannot_be_written_says_what_to_do(repository, tmp_p
 )
 def test_last_error_is_the_cause_in_one_line(repository, lines, expected):
     server = TritonServer(repository)
-    server._log = deque(lines)
+    server._log, server._scratch = deque(lines), Scratch()
     assert server.last_error() == expected
 
 
@@ -146,6 +146,7 @@ def test_last_error_is_the_cause_in_one_line(repository, lines, expected):
 def test_describe_exit_has_signal_or_code_and_the_last_error(repository, code, lines, expected):
     server = TritonServer(repository)
     server._log, server._process = deque(lines), SimpleNamespace(poll=lambda: code)
+    server._scratch = Scratch()
     assert server.describe_exit() == expected
 
 
@@ -175,7 +176,7 @@ def test_stop_broken_server_is_not_waited_for(stubborn):
 
 def read_lock(server):
     """Returns the key that Triton is started with, the same for both ports."""
-    server._prefix = "emotion-0-"
+    server._scratch = Scratch()
     grpc, http = (option for option in server._options() if "restricted" in option)
     assert grpc.split("=", 1)[1] == http.split("=", 1)[1]
     return grpc.rsplit("=", 1)[1]

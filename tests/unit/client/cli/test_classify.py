@@ -191,7 +191,6 @@ def test_classify_reads_no_more_than_the_client_wants(service, monkeypatch):
 
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Endless(), 3)))
     monkeypatch.setattr(module, "_choose_format", lambda args, labels: stop)
-    monkeypatch.setattr("emotion_command.runner.silence", lambda stream: None)
     assert main(["classify"]) == 0
     assert len(num_read) == READ_AHEAD + 1
     assert not service.clients[0].num_open_iterators

@@ -81,3 +81,11 @@ def copy_repository(target, *, parameters=None):
         assert num_changed == 1, key
     config.write_text(text)
     return target
+
+
+def with_checkpoint(default_repository, *, target, parameters=None):
+    """Returns a copy of the repository that serves the default checkpoint."""
+    repository = copy_repository(target, parameters=parameters)
+    checkpoint = default_repository / "emotion" / "1" / "checkpoint"
+    (repository / "emotion" / "1" / "checkpoint").symlink_to(checkpoint)
+    return repository

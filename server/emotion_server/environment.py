@@ -13,16 +13,19 @@ from pathlib import Path
 SPIN_LOOPS = "10000"
 
 
-def build_environment(*, libraries: list[str] | None = None) -> dict[str, str]:
+def build_environment(
+    *, libraries: list[str] | None = None, python: Path = Path(sys.executable).parent
+) -> dict[str, str]:
     """Returns our environment with this Python first on PATH and without a model hub.
 
     Args:
         libraries: folders to search for shared libraries first.
+        python: the folder of the interpreter.
     """
     environment = dict(os.environ)
     # The stub finds the virtual environment through the first python3 of PATH.
     inherited_path = environment.get("PATH", os.defpath)
-    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), inherited_path])
+    environment["PATH"] = os.pathsep.join([str(python), inherited_path])
     environment["HF_HUB_OFFLINE"] = "1"
     environment.setdefault("GOMP_SPINCOUNT", SPIN_LOOPS)
     if libraries:

@@ -21,6 +21,7 @@ from emotion_server.environment import build_environment
 from emotion_server.errors import StartError
 
 WHEEL_RELEASE, NUM_UNFIXED = "2.51 (24.10)", 57
+PACKAGES_OF_MODELS = ("emotion_client", "emotion_engine")
 SYSTEM_TRITON = "/opt/tritonserver/bin/tritonserver"
 
 
@@ -88,7 +89,8 @@ def find_embedded(scratch: Path) -> TritonBinary:
         f"--cache-directory={home / 'caches'}",
     ]
     libraries = [str(site / "nvidia_pytriton.libs"), str(locate_libpython())]
-    return TritonBinary(command, build_environment(libraries=libraries))
+    python = link_python(scratch)
+    return TritonBinary(command, build_environment(libraries=libraries, python=python))
 
 
 def make_runnable(binary: Path) -> None:
@@ -110,7 +112,11 @@ def locate_wheel() -> Path:
 
 
 def lay_out_backends(home: Path, *, scratch: Path) -> Path:
-    """Copies the backends and adds the stub of this Python version; returns the copy's folder."""
+    """Copies the backends and adds the stub of this Python version; returns the copy's folder.
+
+    Beside the stub are links to our packages: to an editable installation, it would need the path
+    of the checkout; see `link_python`.
+    """
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     stub = home / "python_backend_stubs" / version / "triton_python_backend_stub"
     if not stub.is_file():
@@ -119,7 +125,24 @@ def lay_out_backends(home: Path, *, scratch: Path) -> Path:
     shutil.copytree(home / "backends", backends)
     shutil.copy(stub, backends / "python")
     (backends / "python" / stub.name).chmod(0o755)
+    for package in PACKAGES_OF_MODELS:
+        spec = importlib.util.find_spec(package)
+        origin = spec and spec.origin
+        assert origin, f"{package} is a part of this distribution"
+        (backends / "python" / package).symlink_to(Path(origin).parent)
     return backends
+
+
+def link_python(scratch: Path) -> Path:
+    """Returns the folder of this interpreter, through a link to its environment.
+
+    The stub's Python is isolated and uses the locale C; torch ends it if the path of the
+    environment is not ASCII.
+    """
+    link = scratch / "environment"
+    link.symlink_to(sys.prefix)
+    folder = Path(sys.executable).parent
+    return link / folder.relative_to(sys.prefix) if folder.is_relative_to(sys.prefix) else folder
 
 
 def locate_libpython() -> Path:

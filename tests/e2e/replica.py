@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 from contextlib import ExitStack
 
-from e2e.serve_process import are_gone, find_traces, serve
+from e2e.serve_process import are_gone, serve
 from emotion_server.address import FREE_PORTS, claim_ports
 
 DEATHS = {"killed": signal.SIGKILL, "stopped": signal.SIGTERM}
@@ -36,11 +35,9 @@ class Replica:
         self.running.wait_until_ready()
 
     def die_and_start_again(self, death):
-        left, prefix = self.running.descendants(), self.running.read_prefix()
+        left = self.running.descendants()
         self.running.process.send_signal(DEATHS[death])
         self.running.process.wait(60)
         assert are_gone(left, within_s=30)
-        for path in find_traces(prefix):  # a killed serve.py leaves its scratch folder
-            shutil.rmtree(path)
         self._stack.close()
         self.start()

@@ -231,11 +231,15 @@ def test_bulk_waits_while_interactive_calls_are_answered(server):
         thread.start()
         while not ends:
             time.sleep(0.01)
-        num_before = len(ends)
-        infer(triton, "emotion_text", text_inputs("rain"))
-        # It passed those that waited: only what was with Triton already was answered before it.
-        assert len(ends) - num_before < num_calls / 2
+        nums_passed = []
+        for _ in range(3):
+            num_before = len(ends)
+            infer(triton, "emotion_text", text_inputs("rain"))
+            nums_passed.append(len(ends) - num_before)
         thread.join()
+    # They passed those that waited: only what was with Triton already was answered before them.
+    # One of them may have been late itself, for 120 threads of this process were busy.
+    assert min(nums_passed) < num_calls / 4
 
 
 def test_many_long_texts_do_not_stop_the_server(server, client):

@@ -6,19 +6,22 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
-from conftest import copy_repository
+from conftest import copy_repository, with_checkpoint
 from e2e.calls import ids_inputs, infer, start_all
 from e2e.serve_process import SERVE, are_gone, find_traces, serve
 from emotion_client import DeadlineExceeded, EmotionClient, EmotionError, Overloaded, Unavailable
 from emotion_client.errors import translate
 from emotion_server.address import FREE_PORTS
 from emotion_server.counters import read_load
+from emotion_server.scratch import sweep
 from emotion_server.service import Service
 from emotion_server.triton_server import TritonServer
 from tritonclient.grpc import InferenceServerClient
@@ -166,9 +169,9 @@ def test_serve_killed_itself_stops_triton():
         left, prefix = running.descendants(), running.read_prefix()
         running.process.kill()
         assert are_gone(left, within_s=MAX_DEATH_S)
-    for path in find_traces(prefix):
-        assert path.name == f"{prefix}triton"  # the scratch folder, not shared memory
-        shutil.rmtree(path)
+    assert find_traces(prefix)
+    sweep(Path(tempfile.gettempdir()))  # as the next server does at its start
+    assert not find_traces(prefix)
 
 
 def run_serve(*options):
@@ -283,11 +286,3 @@ def flood(client, *, triton, request):
     for future in start_all(load, at_a_time=96):
         if isinstance(future.exception(), EmotionError):
             raise future.exception()
-
-
-def with_checkpoint(default_repository, *, target, parameters=None):
-    """Returns a copy of the repository that serves the default checkpoint."""
-    repository = copy_repository(target, parameters=parameters)
-    checkpoint = default_repository / "emotion" / "1" / "checkpoint"
-    (repository / "emotion" / "1" / "checkpoint").symlink_to(checkpoint)
-    return repository

@@ -18,7 +18,12 @@ import grpc
 from fake_behaviours import Behaviour, Honest
 from fake_contract import INPUTS, Inputs, Refusal, Served, Violation
 from fake_turn import Turn
-from tritonclient.grpc.service_pb2 import ModelInferRequest, ModelInferResponse
+from tritonclient.grpc.service_pb2 import (
+    ModelInferRequest,
+    ModelInferResponse,
+    ServerLiveRequest,
+    ServerLiveResponse,
+)
 from tritonclient.grpc.service_pb2_grpc import (
     GRPCInferenceServiceServicer,
     add_GRPCInferenceServiceServicer_to_server,
@@ -168,6 +173,11 @@ class FakeServer(GRPCInferenceServiceServicer):
         with self._changed:
             if not self._changed.wait_for(lambda: self._num_active == num_calls, timeout_s):
                 raise TimeoutError(f"{self._num_active} calls are in progress, not {num_calls}")
+
+    def ServerLive(  # noqa: N802, the name in the protocol
+        self, request: ServerLiveRequest, context: grpc.ServicerContext
+    ) -> ServerLiveResponse:
+        return ServerLiveResponse(live=True)
 
     def ModelInfer(  # noqa: N802, the name in the protocol
         self, request: ModelInferRequest, context: grpc.ServicerContext

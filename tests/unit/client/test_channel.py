@@ -4,9 +4,10 @@ import subprocess
 import sys
 
 import pytest
-from emotion_client import TLS
-from emotion_client.channel import complete_headers
+from emotion_client import TLS, Unavailable, channel
+from emotion_client.channel import complete_headers, open_triton
 from opentelemetry import trace
+from tritonclient.utils import InferenceServerException
 
 
 @pytest.mark.parametrize("name", ["private_key", "certificate_chain"])
@@ -19,6 +20,27 @@ def test_tls_missing_file_is_found_at_the_first_call_and_named(tmp_path):
     tls = TLS(root_certificates=tmp_path / "ca.pem")
     with pytest.raises(FileNotFoundError, match=r"ca\.pem"):
         tls.credentials()
+
+
+@pytest.mark.parametrize("num_dead", [0, 1, 2])
+def test_open_triton_takes_the_first_address_with_a_live_server(
+    num_dead, start_server, monkeypatch
+):
+    server, dead = start_server(), [f"127.0.0.{i + 2}" for i in range(num_dead)]
+    monkeypatch.setattr(channel, "look_up", lambda url, timeout_s: [*dead, "127.0.0.1", "::1"])
+    with open_triton(server.url.replace("127.0.0.1", "fleet.example")) as triton:
+        assert triton.is_server_live(client_timeout=5)
+
+
+def test_open_triton_without_a_live_server_fails_at_the_call(monkeypatch):
+    monkeypatch.setattr(channel, "look_up", lambda url, timeout_s: ["127.0.0.2", "127.0.0.1"])
+    with open_triton("fleet.example:1") as triton, pytest.raises(InferenceServerException):
+        triton.is_server_live(client_timeout=5)
+
+
+def test_open_triton_unknown_name_is_unavailable():
+    with pytest.raises(Unavailable, match=r"no-such-host\.invalid:1: cannot resolve the host: .+"):
+        open_triton("no-such-host.invalid:1")
 
 
 def test_complete_headers_of_the_caller_is_sent_as_traceparent():

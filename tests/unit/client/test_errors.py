@@ -70,6 +70,11 @@ def test_translate_prefix_is_left_out(prefix):
     assert str(error) == f"{URL}: Exceeds maximum queue size"
 
 
+def test_translate_control_bytes_and_line_breaks_are_left_out():
+    error = translate("INTERNAL", "Too many\x00\x1b[31m open\n\n  files\u202e", url=URL)
+    assert str(error) == f"{URL}: Too many [31m open files"
+
+
 def test_translate_call_cancelled_by_a_stopping_server_says_so():
     error = translate("CANCELLED", "CANCELLED", url=URL)
     assert type(error) is Unavailable

@@ -3,8 +3,16 @@
 import argparse
 
 import pytest
+from emotion_command.errors import Refusal
 from emotion_loadtest.arrivals import SHAPES
-from emotion_loadtest.options import MAX_BATCH_ROWS, TARGET_HELP, add_options, read_all_targets
+from emotion_loadtest.options import (
+    MAX_BATCH_ROWS,
+    TARGET_HELP,
+    add_options,
+    check_seconds,
+    read_all_targets,
+    read_host,
+)
 from emotion_loadtest.targets import NAMES, Targets
 
 ROWS = "expected an integer from 1 to 10000, got"
@@ -122,3 +130,42 @@ def test_help_lists_every_target_and_shape(capsys):
     shown = " ".join(capsys.readouterr().out.split())
     assert all(f"--{name.replace('_', '-')} LIMIT" in shown for name in NAMES)
     assert all(f"{name}: " in shown for name in SHAPES)
+
+
+@pytest.mark.parametrize(
+    "text", ["h:8001", "http://h:8001", "http://h:8001/", "grpc://h:8001", "grpc://h:8001//"]
+)
+def test_host_is_read_with_and_without_the_scheme_that_locusts_users_write(text):
+    assert read_host(text) == "h:8001"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("https://h:8001", "the load test has no TLS, so give a plain host:port"),
+        ("ftp://h:8001", "must be the gRPC address host:port, such as 127.0.0.1:8001"),
+        ("h", "must be the gRPC address host:port"),
+        ("http://h", "must be the gRPC address host:port"),
+        ("http://h:8001/v2", "must be the gRPC address host:port"),
+    ],
+)
+def test_host_that_is_no_grpc_address_is_refused(text, words):
+    with pytest.raises(Refusal) as caught:
+        read_host(text)
+    assert str(caught.value).startswith(f"--host is {text!r}; ")
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "warm_up", "is_enough"),
+    [(4, 3.0, True), (3, 3.0, False), (3, 0.0, True), (None, 3.0, True), (1, 0.5, False)],
+)
+def test_run_must_be_longer_than_its_warm_up(seconds, warm_up, is_enough):
+    options = argparse.Namespace(run_time=seconds, warm_up=warm_up)
+    if is_enough:
+        check_seconds(options)
+        return
+    with pytest.raises(Refusal) as caught:
+        check_seconds(options)
+    assert f"a run of {seconds} s leaves too little after {warm_up:g} s" in str(caught.value)
+    assert f"make it {warm_up + 1:g} s or longer, or shorten --warm-up" in str(caught.value)

@@ -83,6 +83,11 @@ def test_run_without_a_call_has_no_verdict():
     assert run.problem == "no call was made"
 
 
+def test_run_without_a_call_after_its_warm_up_has_no_verdict():
+    early = [sample for sample in build_samples() if sample.due_s < START_S + 2]
+    assert build_run(early).problem == "no call was due after the warm-up"
+
+
 @pytest.mark.parametrize("shift_s", [-9.1, 60])
 def test_run_with_calls_of_another_clock_has_no_verdict(shift_s):
     strays = [replace(sample, due_s=sample.due_s + shift_s) for sample in build_samples(1)]

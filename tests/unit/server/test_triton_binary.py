@@ -13,6 +13,7 @@ import pytest
 from emotion_server import triton_binary
 from emotion_server.errors import StartError
 from emotion_server.triton_binary import (
+    PACKAGES_OF_MODELS,
     SYSTEM_TRITON,
     check_exposure,
     find_triton,
@@ -35,8 +36,12 @@ def site(tmp_path, monkeypatch):
     for file in (home / "bin" / "tritonserver", stub, home / "backends" / "python" / "lib.so"):
         file.parent.mkdir(parents=True)
         file.touch(mode=0o644)
-    spec = ModuleSpec("pytriton", None, origin=str(package / "__init__.py"))
-    monkeypatch.setattr(importlib.util, "find_spec", {"pytriton": spec}.get)
+    names = ("pytriton", *PACKAGES_OF_MODELS)
+    specs = {
+        name: ModuleSpec(name, None, origin=str(package.with_name(name) / "__init__.py"))
+        for name in names
+    }
+    monkeypatch.setattr(importlib.util, "find_spec", specs.get)
     monkeypatch.setattr(shutil, "which", {}.get)
     return package.parent
 
@@ -71,6 +76,11 @@ def test_find_triton_takes_the_wheels_otherwise(site, home, tmp_path, monkeypatc
     assert os.access(home / "bin" / "tritonserver", os.X_OK)
     assert os.access(backends / "python" / "triton_python_backend_stub", os.X_OK)
     assert (backends / "python" / "lib.so").exists()
+    for name in PACKAGES_OF_MODELS:
+        assert (backends / "python" / name).readlink() == site / name
+    python = Path(triton.environment["PATH"].split(os.pathsep)[0])
+    assert python.is_relative_to(tmp_path / "scratch")
+    assert python.resolve() == Path(sys.executable).parent
     libraries = f"{site / 'nvidia_pytriton.libs'}{os.pathsep}/lib-of-python"
     assert triton.environment["LD_LIBRARY_PATH"] == libraries
 

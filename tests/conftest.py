@@ -3,6 +3,7 @@
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -89,3 +90,8 @@ def with_checkpoint(default_repository, *, target, parameters=None):
     checkpoint = default_repository / "emotion" / "1" / "checkpoint"
     (repository / "emotion" / "1" / "checkpoint").symlink_to(checkpoint)
     return repository
+
+
+def find_free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from conftest import find_free_port
 from e2e.calls import DEAD_PROXIES, read_metric
 from e2e.serve_process import serve
 from emotion_command.checkout import ROOT
@@ -58,11 +58,6 @@ def amid_calls(url, act):
         yield
     finally:
         thread.join()
-
-
-def find_free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

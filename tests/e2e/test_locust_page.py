@@ -1,4 +1,4 @@
-"""Locust's page, alone and with workers: a run that cannot be made stops, and the next one works."""
+"""Locust's page, alone or with workers: a run that cannot be made stops, and the next works."""
 
 import json
 import os

@@ -22,6 +22,7 @@ from locust.env import Environment
 
 from emotion_client import EmotionError
 from emotion_command.errors import Refusal
+from emotion_command.output import open_missing_streams
 from emotion_loadtest.locust_run import COMMAND, UNUSABLE, LoadTest
 from emotion_loadtest.options import add_options
 from emotion_loadtest.users import (
@@ -52,6 +53,7 @@ def extend(parser: ArgumentParser) -> None:
 @events.init.add_listener
 def prepare(environment: Environment, **_: Any) -> None:
     """Sets a process up; what cannot run ends here, with a sentence and exit code 2."""
+    open_missing_streams()
     options = environment.parsed_options
     if not options.user_classes and not options.class_picker:
         environment.user_classes = [TextUser]

@@ -20,9 +20,10 @@ ADMIN_KEY = "0123456789abcdef"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def heed_ctrl_c():
-    """A shell starts background jobs with Ctrl-C ignored, and children inherit that."""
+def heed_signals():
+    """A shell starts background jobs with Ctrl-C ignored, nohup SIGHUP; children inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -136,7 +136,8 @@ def open_triton(url: str) -> InferenceServerClient:
     """Returns tritonclient's own client of a server, with the options of our connections.
 
     Args:
-        url: "host:port". Of a name's addresses, it is the first one where a server is live.
+        url: "host:port". Of a name's addresses, it is the first one where a server is live now;
+            where none is, gRPC goes on looking.
 
     Raises:
         Unavailable: the name cannot be resolved.
@@ -145,14 +146,13 @@ def open_triton(url: str) -> InferenceServerClient:
         ips = [] if is_literal(url) else look_up(url, timeout_s=NAME_TIMEOUT_S)
     except OSError as error:
         raise Unavailable(f"{url}: cannot resolve the host: {error}") from error
-    addresses = list_addresses(url, ips=ips)
-    for address in addresses[:-1]:
-        triton = InferenceServerClient(address.target, channel_args=[*_OPTIONS])
+    for address in list_addresses(url, ips=ips):
+        options = [*_OPTIONS, ("grpc.default_authority", address.url)]
+        triton = InferenceServerClient(address.target, channel_args=options)
         if _is_live(triton):
             return triton
         triton.close()
-    target = addresses[-1].target if addresses else url
-    return InferenceServerClient(target, channel_args=[*_OPTIONS])
+    return InferenceServerClient(url, channel_args=[*_OPTIONS])
 
 
 def _is_live(triton: InferenceServerClient) -> bool:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 from weakref import WeakKeyDictionary
 
-# Why the last result on a stream could not be written.
+# Why a result on a stream could not be written.
 _failures: WeakKeyDictionary[TextIO, OSError] = WeakKeyDictionary()
 
 
@@ -28,7 +28,8 @@ def open_missing_streams() -> None:
                 os.dup2(descriptor, number)
                 os.close(descriptor)
             os.set_inheritable(number, True)
-            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
+            errors = None if mode == "r" else "backslashreplace"
+            setattr(sys, name, open(number, mode, errors=errors, closefd=False))  # noqa: SIM115
 
 
 def take_any_character(*, is_json: bool = False) -> None:
@@ -49,13 +50,13 @@ def put(line: str, *, stream: TextIO | None = None, is_result: bool = True) -> N
     Args:
         line: what to print.
         stream: default is standard output.
-        is_result: whether the command has failed if this is its last line and a full disk did not
-            take it; see `settle`.
+        is_result: whether the command has failed if a full disk does not take it; see `settle`.
     """
-    stream = stream or sys.stdout
+    stream = sys.stdout if stream is None else stream
+    if stream is None:  # as Python does after `>&-`
+        return
     try:
         _print(line, stream=stream)
-        _failures.pop(stream, None)
     except BrokenPipeError:
         silence(stream)
     except OSError as error:
@@ -89,12 +90,14 @@ def mute_when_closed(stream: TextIO) -> Iterator[None]:
         pass
 
 
-def settle(stream: TextIO) -> OSError | None:
+def settle(stream: TextIO | None) -> OSError | None:
     """Writes what is left at the end of a command, and drops it if that fails.
 
     Returns:
-        Why the last result is lost; None where it is not, or nobody reads it.
+        Why a result could not be written; None where all were, or nobody reads them.
     """
+    if stream is None:
+        return None
     try:
         stream.flush()
     except OSError:

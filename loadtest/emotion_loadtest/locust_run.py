@@ -18,7 +18,7 @@ from emotion_command.runner import Command
 from gevent.event import Event
 from locust import LoadTestShape
 from locust.env import Environment
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner, WorkerRunner
 
 from emotion_loadtest.arrivals import count_users
 from emotion_loadtest.options import check_seconds, read_all_targets, read_host
@@ -121,6 +121,7 @@ class LoadTest:
         """
         if self.environment.session is not None:
             if self.environment.session.url == self.url:
+                self.environment.session.check()
                 return
             self.environment.session.close()
             self.environment.session = None
@@ -138,10 +139,11 @@ class LoadTest:
         self.is_refused, self.starter = False, gevent.getcurrent()
         try:
             if not self.is_worker:
-                check_seconds(self.options)
+                self.check_seconds()
             self.open()
         except (EmotionError, Refusal) as error:
             if self.is_worker:  # its users find no session, and end
+                self.environment.stop_timeout = 0  # soon ready for the next run
                 self.environment.runner.send_message(REFUSED, str(error))
                 return
             self.refuse(str(error))
@@ -165,6 +167,14 @@ class LoadTest:
         if self.options.headless and not self.is_worker and not self.options.quiet:
             self.progress = gevent.spawn(self.report_progress)
 
+    def check_seconds(self) -> None:
+        """Checks the length of a run that was started on the page."""
+        try:
+            check_seconds(self.options)
+        except Refusal:
+            self.options.run_time = None  # Locust would keep it for runs without a length
+            raise
+
     def refuse(self, sentence: str) -> None:
         """Ends a run that cannot be made; with a page, the next one can be started there."""
         if self.is_refused:
@@ -174,6 +184,10 @@ class LoadTest:
         COMMAND.complain(sentence)
         runner.log_exception("load test", sentence, "")  # on the page
         self.environment.process_exit_code = UNUSABLE
+        for watch in self.watches:
+            watch.stop()
+        if runner.state == STATE_INIT:
+            runner.update_state(STATE_STOPPED)  # else the page shows the form, not the sentence
         gevent.spawn(runner.quit if self.options.headless else runner.stop)
 
     def receive_refusal(self, msg: Any, **_: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from emotion_client.arguments import MAX_TIMEOUT_S, check_url
@@ -88,7 +89,7 @@ def check_seconds(options: argparse.Namespace) -> None:
     if seconds and warm_up and seconds < warm_up + MIN_MEASURED_S:
         raise Refusal(
             f"a run of {seconds:g} s leaves too little after {warm_up:g} s of warm-up; make it "
-            f"{warm_up + MIN_MEASURED_S:g} s or longer, or shorten --warm-up"
+            f"{math.ceil(warm_up + MIN_MEASURED_S)} s or longer, or shorten --warm-up"
         )
 
 

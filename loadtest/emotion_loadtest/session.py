@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from emotion_client import EmotionClient
 from emotion_client.channel import open_triton
+from emotion_client.client import PROBE_TEXT
 from tritonclient.grpc import InferInput
 
 from emotion_loadtest.samples import Sample, Samples
@@ -71,6 +72,14 @@ class Session:
             raise
         order = random.Random(seed).sample(self.texts, len(self.texts))  # noqa: S311
         self._next_text = itertools.cycle(order)
+
+    def check(self) -> None:
+        """Asks the server for an answer, for as long as a call may take.
+
+        Raises:
+            EmotionError: it does not give one.
+        """
+        self.client.predict(PROBE_TEXT)
 
     def close(self) -> None:
         """Closes the connections."""

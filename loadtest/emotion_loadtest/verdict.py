@@ -116,7 +116,7 @@ def conclude(
         facts: for the report.
         loss: why calls are missing; None where none are known to be.
     """
-    if end_s - start_s < warm_up_s + MIN_MEASURED_S:
+    if end_s - start_s < warm_up_s + MIN_MEASURED_S / 2:  # Locust may end a moment early
         warm_up_s = 0.0
     window = Window(start_s + warm_up_s, max(end_s, start_s + warm_up_s + 1e-3))
     callers = measure_callers(calls, window=window)

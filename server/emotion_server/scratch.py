@@ -19,9 +19,9 @@ from pathlib import Path
 from emotion_server.errors import StartError
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108, where Triton puts it
-PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
+PLAIN = re.compile(r"[A-Za-z0-9_@%+=,./-]+")
 OTHER_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108
-NAME = re.compile(r"(emotion-[0-9a-f]{12}-)triton")
+NAME = re.compile(r"(emotion-[0-9a-f]{12}-)scratch")
 
 
 class Scratch:
@@ -41,7 +41,7 @@ class Scratch:
 
     def __init__(self) -> None:
         self.prefix = f"emotion-{uuid.uuid4().hex[:12]}-"
-        self.folder = find_temporary_folder() / f"{self.prefix}triton"
+        self.folder = find_temporary_folder() / f"{self.prefix}scratch"
         self.lock = -1
 
     def create(self) -> None:
@@ -55,7 +55,8 @@ class Scratch:
         unlocked.mkdir(mode=0o700)
         try:
             self.lock = os.open(unlocked, os.O_RDONLY | os.O_DIRECTORY)
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(OSError):  # some file systems have no locks, so nothing is swept there
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             unlocked.rename(self.folder)
         except BaseException:
             unlocked.rmdir()
@@ -64,7 +65,7 @@ class Scratch:
     def link(self, name: str, target: Path) -> Path:
         """Returns a link to a path, whatever letters that has."""
         link = self.folder / name
-        link.symlink_to(target)
+        link.symlink_to(target.absolute())
         return link
 
     def remove(self) -> None:
@@ -85,14 +86,14 @@ def find_temporary_folder() -> Path:
         if PLAIN.fullmatch(folder) and (folder == wanted or os.access(folder, os.W_OK | os.X_OK)):
             return Path(folder)
     raise StartError(
-        f"TMPDIR is {wanted!r}; Triton needs a path of ASCII letters, digits and _@%+=:,./-; "
+        f"TMPDIR is {wanted!r}; Triton needs a path of ASCII letters, digits and _@%+=,./-; "
         "set another one"
     )
 
 
 def sweep(place: Path) -> None:
     """Removes what killed servers of this user left in a folder for temporary files."""
-    for folder in place.glob("emotion-*-triton"):
+    for folder in place.glob("emotion-*-scratch"):
         match = NAME.fullmatch(folder.name)
         if match is None:
             continue
@@ -109,5 +110,6 @@ def sweep(place: Path) -> None:
 def remove_traces(folder: Path, *, prefix: str) -> None:
     """Removes a scratch folder, and the shared memory that belongs to it."""
     for path in SHARED_MEMORY.glob(f"{prefix}*"):
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # it is gone, or another user's
+            path.unlink()
     shutil.rmtree(folder, ignore_errors=True)

@@ -64,6 +64,13 @@ EXIT_CODES = {  # of those that print results, where these cannot be written
     ("loadtest", "full-disk"): 2,
 }
 QUICK = ("healthcheck", "classify")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+
+def mark(name, *, quick):
+    """Returns a test's parameter: long unless it is quick, and for root where it must be."""
+    marks = [needs_root] if name == "another-user" else []
+    return pytest.param(name, marks=[*marks, *([] if name in quick else [pytest.mark.long])])
 
 
 def start(environment, command, **streams):
@@ -90,11 +97,8 @@ def folder():
         yield path
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
-@pytest.mark.parametrize(
-    "name",
-    [each if each in QUICK else pytest.param(each, marks=pytest.mark.long) for each in COMMANDS],
-)
+@pytest.mark.parametrize("environment", [mark(each, quick=ENVIRONMENTS) for each in ENVIRONMENTS])
+@pytest.mark.parametrize("name", [mark(each, quick=QUICK) for each in COMMANDS])
 def test_command_works_or_says_what_is_missing(name, environment, server, data, folder):
     options = [
         each.format(url=server.address.url, data=data, folder=folder) for each in COMMANDS[name]
@@ -132,9 +136,7 @@ def test_serve_in_a_path_with_blank_apostrophe_and_foreign_letter(odd_repository
 @pytest.mark.parametrize(
     "environment",
     [
-        each
-        if each in ("another-user", "no-streams")
-        else pytest.param(each, marks=pytest.mark.long)
+        mark(each, quick=("another-user", "no-streams"))
         for each in ENVIRONMENTS
         if each != "few-files"
     ],
@@ -165,7 +167,12 @@ def test_serve_serves_whatever_becomes_of_its_lines(environment):
     [
         ("few-files", [], "at most 64 files may be open here, and Triton needs 256"),
         ("no-variables", ["--model-repository=/nowhere"], "/nowhere/emotion/config.pbtxt is miss"),
-        ("another-user", ["--grpc-port=1"], "cannot listen on 127.0.0.1:1: Permission denied"),
+        pytest.param(
+            "another-user",
+            ["--grpc-port=1"],
+            "cannot listen on 127.0.0.1:1: Permission denied",
+            marks=needs_root,
+        ),
     ],
 )
 def test_serve_says_soon_what_is_missing(environment, options, words):
@@ -183,6 +190,7 @@ def test_serve_says_soon_what_is_missing(environment, options, words):
     assert errors.count("\n") == 1
 
 
+@needs_root
 def test_every_command_finds_the_live_one_of_a_names_addresses(server, tmp_path):
     port = server.address.grpc_port
     hosts = tmp_path / "hosts"

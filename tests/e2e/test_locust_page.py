@@ -26,25 +26,31 @@ class Page:
     Args:
         stack: ends the processes.
         host: --host.
-        folder: for reports and output.
-        num_workers: 0 runs without.
+        folder: for reports and output; where it runs.
+        num_workers: 0 runs without; with workers, the texts are those of songs.txt.
+        worker_folder: where these run.
     """
 
-    def __init__(self, stack, *, host, folder, num_workers=0):
+    def __init__(self, stack, *, host, folder, num_workers=0, worker_folder=None):
         self._url = f"http://127.0.0.1:{(port := find_free_port())}"
         self.errors = folder / "errors"
         master = find_free_port()
         options = [f"--web-port={port}", f"--host={host}", f"--report={folder}"]
         if num_workers:
-            options += ["--master", f"--master-bind-port={master}"]
-        self.process = stack.enter_context(run_locust(self.errors, *options))
+            options += ["--master", f"--master-bind-port={master}", "--texts=songs.txt"]
+        self.process = stack.enter_context(run_locust(self.errors, *options, folder=folder))
         self.workers = [
             stack.enter_context(
-                run_locust(folder / f"worker-{i}", "--worker", f"--master-port={master}")
+                run_locust(
+                    folder / f"worker-{i}",
+                    "--worker",
+                    f"--master-port={master}",
+                    folder=worker_folder,
+                )
             )
             for i in range(num_workers)
         ]
-        self.wait_until(lambda: self.read()["state"] == "ready" and self.count_workers())
+        self.wait_until(lambda: self.read()["state"] == "ready" and self.are_workers_ready())
 
     def read(self):
         """Returns what the page shows; nothing while it is not there."""
@@ -53,12 +59,13 @@ class Page:
         except URLError:
             return {"state": "absent"}
 
-    def count_workers(self):
-        """Returns whether all workers are there."""
-        return len(self.read().get("workers", [])) == len(self.workers)
+    def are_workers_ready(self):
+        """Returns whether all workers are there, and ready for a run."""
+        found = self.read().get("workers", [])
+        return [each["state"] for each in found] == ["ready"] * len(self.workers)
 
-    def start(self, host):
-        form = {"user_count": 2, "spawn_rate": 2, "host": host}
+    def start(self, host, **more):
+        form = {"user_count": 2, "spawn_rate": 2, "host": host, **more}
         assert self._get("/swarm", form)["success"]
 
     def stop(self):
@@ -70,9 +77,10 @@ class Page:
 
     def check_refused(self, words):
         """Checks that the run has ended with a sentence, on the page and on standard error."""
-        self.wait_until(lambda: self.read()["state"] == "stopped" and self.sentences())
+        # The sentence of the run before stays for a moment.
+        self.wait_until(lambda: [words in each for each in self.sentences()] == [True])
+        self.wait_until(lambda: self.read()["state"] == "stopped")
         (sentence,) = self.sentences()
-        assert words in sentence
         assert self.read()["user_count"] == 0
         assert f"loadtest: {sentence}\n" in self.errors.read_text()
 
@@ -81,7 +89,7 @@ class Page:
         self.wait_until(lambda: self.read()["stats"][0]["num_requests"] > 10)
         assert self.sentences() == []
         self.stop()
-        self.wait_until(lambda: self.read()["state"] == "stopped" and self.count_workers())
+        self.wait_until(lambda: self.read()["state"] == "stopped" and self.are_workers_ready())
 
     def wait_until(self, is_done):
         deadline = time.monotonic() + TIMEOUT_S
@@ -97,10 +105,10 @@ class Page:
 
 
 @contextmanager
-def run_locust(errors, *options):
+def run_locust(errors, *options, folder):
     command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *options]
     with errors.open("w") as file:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=file)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=file, cwd=folder)
     try:
         yield process
     finally:
@@ -120,27 +128,56 @@ def test_page_stops_a_run_that_cannot_be_made_and_makes_the_next(server, tmp_pat
         page.check_refused("the load test has no TLS")
         page.start("127.0.0.1:9")
         page.check_refused("127.0.0.1:9: ")
+        page.start(url, run_time="3s")
+        page.check_refused("a run of 3 s leaves too little")
         page.start(f"http://{url}")
         page.check_runs()
         assert "Traceback" not in page.errors.read_text()
 
 
-@pytest.mark.long
-def test_workers_survive_a_start_while_the_server_is_away(tmp_path):
+def test_page_alone_stops_a_start_while_the_server_is_away(tmp_path):
     with ExitStack() as stack:
         running = stack.enter_context(serve())
         running.wait_until_ready()
-        page = Page(stack, host=running.url, folder=tmp_path, num_workers=2)
-        door = running.door_pid()
-        for number in (signal.SIGSTOP, signal.SIGCONT):
-            for pid in (running.process.pid, door):  # serve.py would replace the door
-                os.kill(pid, number)
+        page = Page(stack, host=running.url, folder=tmp_path)
+        assert running.stop() == 0
+        page.start(running.url)
+        page.check_refused(f"{running.url}: ")
+
+
+@pytest.mark.long
+def test_workers_survive_starts_that_cannot_be_made(tmp_path):
+    (tmp_path / "songs.txt").write_text("I love you\n")
+    theirs = tmp_path / "worker"
+    theirs.mkdir()
+    with ExitStack() as stack:
+        running = stack.enter_context(serve())
+        running.wait_until_ready()
+        page = Page(stack, host=running.url, folder=tmp_path, num_workers=2, worker_folder=theirs)
+        page.start(f"https://{running.url}")
+        page.check_refused("the load test has no TLS")
+        with stopped(running.process.pid, running.door_pid()):  # serve.py would replace the door
             page.start(running.url)
-            if number == signal.SIGSTOP:
-                page.check_refused("worker ")
-                page.wait_until(page.count_workers)
+            page.check_refused(f"{running.url}: ")
+        page.wait_until(page.are_workers_ready)
+        page.start(running.url)
+        page.check_refused("songs.txt")  # the workers' folder has no such file
+        page.wait_until(lambda: page.errors.read_text().count("reported as ready") == 4)
+        (theirs / "songs.txt").write_text("I love you\n")
+        page.start(running.url)
         page.check_runs()
         assert all(worker.poll() is None for worker in page.workers)
+
+
+@contextmanager
+def stopped(*pids):
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 def test_headless_run_takes_the_scheme_that_locusts_users_write(server, tmp_path):

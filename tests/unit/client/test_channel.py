@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 from emotion_client import TLS, Unavailable, channel
 from emotion_client.channel import complete_headers, open_triton
 from opentelemetry import trace
+from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 
@@ -32,10 +34,37 @@ def test_open_triton_takes_the_first_address_with_a_live_server(
         assert triton.is_server_live(client_timeout=5)
 
 
-def test_open_triton_without_a_live_server_fails_at_the_call(monkeypatch):
-    monkeypatch.setattr(channel, "look_up", lambda url, timeout_s: ["127.0.0.2", "127.0.0.1"])
-    with open_triton("fleet.example:1") as triton, pytest.raises(InferenceServerException):
-        triton.is_server_live(client_timeout=5)
+def test_open_triton_finds_a_server_that_comes_later_at_any_address(start_server, monkeypatch):
+    server = start_server()
+    server.stop()
+    monkeypatch.setattr(channel, "look_up", lambda url, timeout_s: ["127.0.0.1", "::1"])
+    with open_triton(f"localhost:{server.port}") as triton:
+        with pytest.raises(InferenceServerException):
+            triton.is_server_live(client_timeout=1)
+        server.start()
+        deadline = time.monotonic() + 10
+        while not is_live(triton):
+            assert time.monotonic() < deadline
+
+
+def test_open_triton_names_the_server_as_the_caller_did(start_server, monkeypatch):
+    options = []
+
+    def connect(target, channel_args):
+        options.append(dict(channel_args))
+        return InferenceServerClient(target, channel_args=channel_args)
+
+    monkeypatch.setattr(channel, "InferenceServerClient", connect)
+    url = start_server().url.replace("127.0.0.1", "localhost")
+    with open_triton(url):
+        assert options[-1]["grpc.default_authority"] == url
+
+
+def is_live(triton):
+    try:
+        return triton.is_server_live(client_timeout=1)
+    except InferenceServerException:
+        return False
 
 
 def test_open_triton_unknown_name_is_unavailable():

@@ -1,6 +1,7 @@
 """Lines reach standard output and standard error in any encoding, read or unread."""
 
 import io
+import os
 import subprocess
 import sys
 
@@ -63,6 +64,14 @@ def test_full_disk_raises_for_results_and_is_told_at_the_end_for_lines(full, mon
     assert settle(full) is None
 
 
+def test_put_without_standard_output_drops_the_line(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)  # as Python does after `>&-`
+    take_any_character()
+    put("la")
+    put_result("la")
+    assert settle(sys.stdout) is None
+
+
 def test_settle_without_a_reader_loses_nothing_that_matters(unread):
     with pytest.raises(BrokenPipeError):
         print("la", file=unread, flush=True)
@@ -79,13 +88,17 @@ open_missing_streams()
 with open({str(tmp_path / "file")!r}, "w") as file:
     assert file.fileno() > 2
     put("la")
-    put("la", stream=sys.stderr)
+    put("f\\u00f6rest", stream=sys.stderr)
     sys.stdin.read()
 """
     command = f'exec "$0" -c "$1" {closed}'
     done = subprocess.run(
-        ["sh", "-c", command, sys.executable, code], capture_output=True, input=b"", check=False
+        ["sh", "-c", command, sys.executable, code],
+        capture_output=True,
+        input=b"",
+        check=False,
+        env={**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
     )
-    assert (done.returncode, done.stderr.strip()) == (0, b"" if "2>" in closed else b"la")
+    assert (done.returncode, done.stderr.strip()) == (0, b"" if "2>" in closed else rb"f\xf6rest")
     assert done.stdout.strip() == (b"" if " >" in f" {closed}" else b"la")
     assert (tmp_path / "file").read_text() == ""

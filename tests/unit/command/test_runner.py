@@ -132,22 +132,21 @@ def test_run_full_disk_is_one_sentence(act, code, expected, monkeypatch, capsys)
     assert capsys.readouterr().err == (sentence if expected == 2 else "")
 
 
-def test_run_disk_that_has_room_again_is_no_failure(tmp_path, monkeypatch, capsys):
+def test_run_disk_that_was_full_for_a_while_is_told_at_the_end(tmp_path, monkeypatch, capsys):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def work(interruption):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
         put("one")
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
-        put("two")
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        put("three")
+        COMMAND.say("two")
         return 0
 
-    with (tmp_path / "log").open("w") as log:
-        monkeypatch.setattr(sys, "stdout", log)
-        assert COMMAND.run(work) == 0
-    assert (tmp_path / "log").read_text() == "one\ntwo\nthree\n"
-    assert capsys.readouterr().err == ""
+    with (tmp_path / "log").open("wb", buffering=0) as file:
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(file, write_through=True))
+        assert COMMAND.run(work) == 2
+    assert "sing: two" in (tmp_path / "log").read_text()
+    assert capsys.readouterr().err == "sing: standard output: File too large\n"
 
 
 def test_run_prints_any_character(monkeypatch):

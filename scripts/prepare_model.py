@@ -49,6 +49,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "or the number of the model's positions if that is less)",
     )
     parser.add_argument(
+        "--labels",
+        type=lambda text: text.split(","),
+        metavar="NAMES",
+        help="names of the outputs in their order, such as joy,sadness, for a model without them",
+    )
+    parser.add_argument(
         "--output",
         type=Path,
         default=CHECKPOINT,
@@ -70,6 +76,7 @@ def write_checkpoint(args: argparse.Namespace) -> int:
         target=args.output,
         revision=args.revision,
         max_length=args.max_length,
+        labels=args.labels,
         report=COMMAND.say,
     )
     return 0

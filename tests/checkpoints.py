@@ -144,7 +144,11 @@ def reference_probabilities(
     quiet_transformers()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     inputs = tokenizer(
-        list(texts), padding=True, truncation=True, max_length=max_length, return_tensors="pt"
+        list(texts),
+        padding=len(texts) > 1,
+        truncation=True,
+        max_length=max_length,
+        return_tensors="pt",
     )
     return reference_of_ids(folder, inputs["input_ids"], mask=inputs["attention_mask"])
 
@@ -200,7 +204,7 @@ def _train_wordpiece() -> Any:
     return transformers.BertTokenizer(vocab={token: i for i, token in enumerate(tokens)})
 
 
-def _train_byte_level() -> Tokenizer:
+def train_byte_level() -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trainer = trainers.BpeTrainer(
@@ -214,13 +218,13 @@ def _train_byte_level() -> Tokenizer:
 
 
 def _train_roberta() -> Any:
-    model = json.loads(_train_byte_level().to_str())["model"]
+    model = json.loads(train_byte_level().to_str())["model"]
     merges = [tuple(merge) for merge in model["merges"]]
     return transformers.RobertaTokenizer(vocab=model["vocab"], merges=merges)
 
 
 def _train_modernbert() -> Any:
-    tokenizer = _train_byte_level()
+    tokenizer = train_byte_level()
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )

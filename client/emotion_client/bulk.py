@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from emotion_client.arguments import check_text
 from emotion_client.calls import Job
-from emotion_client.errors import EmotionError
+from emotion_client.errors import EmotionError, InvalidInput
 from emotion_client.jobs import texts_job
 from emotion_client.prediction import Prediction
 from emotion_client.protocol import ServerInfo
+from emotion_client.tokenizer import EMPTY
 
 # Texts read ahead of the results: few at first, so that results come soon, then enough to find
 # texts of similar length. Two windows are in flight at a time.
@@ -135,6 +136,10 @@ def group(window: Window, *, info: ServerInfo) -> list[Group]:
     positions = [i for i, result in enumerate(window.results) if result is None]
     encodings = info.tokenizer.encode([window.texts[i] for i in positions])
     found = dict(zip(positions, encodings, strict=True))
+    for i in positions:
+        if not found[i].input_ids:
+            window.results[i] = InvalidInput(f"text {window.first + i} {EMPTY}")
+    positions = [i for i in positions if window.results[i] is None]
     positions.sort(key=lambda i: len(found[i].input_ids))
     groups = []
     for start in range(0, len(positions), ROWS_PER_REQUEST):

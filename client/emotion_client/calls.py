@@ -34,7 +34,7 @@ from emotion_client.protocol import (
     parse_predictions,
     read_revision,
 )
-from emotion_client.tokenizer import Encoding
+from emotion_client.tokenizer import EMPTY, Encoding
 
 T = TypeVar("T")
 # Until a server has answered, a wrong address is more likely than a restart: give up soon.
@@ -332,6 +332,8 @@ def _send_for(replica: Replica, *, job: Job[T], info: ServerInfo, deadline: Dead
         work = yield from _compute(partial(job.prepare, info), replica=replica, deadline=deadline)
     else:
         work = job.prepare(info)
+    if not all(encoding.input_ids for encoding in work.encodings):
+        raise InvalidInput(f"{replica.address}: the text {EMPTY}")
     predictions: list[Prediction] = []
     for start in range(0, len(work.encodings), MAX_ROWS):
         rows = work.encodings[start : start + MAX_ROWS]

@@ -12,6 +12,9 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+EMPTY = "has no token; this model's tokenizer makes none of it"
+"""What is wrong with a text that cannot be asked, such as an empty one for GPT-2."""
+
 
 @dataclass(frozen=True)
 class Encoding:

@@ -20,6 +20,7 @@ from emotion_engine.packing import PackedBatch
 
 PACKED_ATTENTION = "packed"
 GROUP_STEP = 16
+MAX_FLASH_HEAD_DIM = 256
 
 
 class Attention(Protocol):
@@ -50,11 +51,17 @@ class Attention(Protocol):
         """
 
 
-def choose_attention(device: torch.device, *, dtype: torch.dtype) -> type[Attention]:
-    """Returns the kernel for a device: FlashAttention needs CUDA, compute capability 8, bf16."""
+def choose_attention(device: torch.device, *, dtype: torch.dtype, head_dim: int) -> type[Attention]:
+    """Returns the kernel for a device.
+
+    FlashAttention needs CUDA, compute capability 8, bf16, and heads of a multiple of 8, at most
+    256.
+    """
     is_flash = (
         device.type == "cuda"
         and dtype == torch.bfloat16
+        and head_dim % 8 == 0
+        and head_dim <= MAX_FLASH_HEAD_DIM
         and torch.cuda.get_device_capability(device) >= (8, 0)
     )
     return VarlenAttention if is_flash else GroupedAttention

@@ -13,6 +13,8 @@ from emotion_engine.errors import CheckpointError
 
 REVISION_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
 FILES = (*REVISION_FILES, "labels.txt")
+SERVED_DTYPE = "served_dtype"
+"""In config.json: the dtype that "auto" means for this checkpoint; absent where any will do."""
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification")
 
 
@@ -27,6 +29,7 @@ class Checkpoint:
         problem_type: "single_label_classification" (softmax) or "multi_label_classification"
             (sigmoid).
         vocab_size: token ids are below this.
+        dtype: what "auto" means for it, "float32" or "bfloat16"; "auto" leaves it to the device.
         revision: 64 hex digits that identify these weights, this tokenizer and these labels.
     """
 
@@ -36,6 +39,7 @@ class Checkpoint:
     problem_type: str
     vocab_size: int
     revision: str
+    dtype: str = "auto"
 
     def tokenizer_json(self) -> str:
         """Returns the tokenizer as one JSON document, without padding and truncation."""
@@ -66,6 +70,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         problem_type=read_problem_type(config),
         vocab_size=_read_count(config, "vocab_size"),
         revision=total.hexdigest(),
+        dtype=config.get(SERVED_DTYPE, "auto"),
     )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from emotion_engine.checkpoint import Checkpoint
 from emotion_engine.dtype import choose_dtype
 from emotion_engine.encoder import Encoder, load_encoder
-from emotion_engine.errors import EngineFailure, OutOfMemory, SettingsError
+from emotion_engine.errors import OutOfMemory, RowFailure, SettingsError
 from emotion_engine.packing import PackedBatch, pack
 from emotion_engine.settings import EngineSettings
 
@@ -45,14 +45,14 @@ class Outcome:
     """
 
     probabilities: NDArray[np.float32]
-    failures: dict[int, EngineFailure]
+    failures: dict[int, RowFailure]
     forwards: tuple[Forward, ...]
 
     def take(self, span: slice) -> NDArray[np.float32]:
         """Returns the probabilities of some rows, (rows, num_labels) float32.
 
         Raises:
-            EngineFailure: the error of one of them.
+            RowFailure: the error of one of them.
         """
         for row in range(span.start, span.stop):
             if row in self.failures:
@@ -94,10 +94,11 @@ class Classifier:
             SettingsError: the token budget is below the checkpoint's max_length, or the encoder
                 cannot be used here.
         """
+        wanted = checkpoint.dtype if settings.dtype == "auto" else settings.dtype
         encoder = load_encoder(
             checkpoint.folder,
             device=device,
-            dtype=choose_dtype(settings.dtype, device=device),
+            dtype=choose_dtype(wanted, device=device),
             wanted=settings.encoder,
             num_threads=settings.num_threads,
         )
@@ -123,11 +124,11 @@ class Classifier:
         """
         shape = (len(rows), len(self.checkpoint.labels))
         probabilities = np.full(shape, np.nan, dtype=np.float32)
-        failures: dict[int, EngineFailure] = {}
+        failures: dict[int, RowFailure] = {}
         forwards = []
         for batch in self._pack(rows):
             for part, result in self._run(batch, rows=rows):
-                if isinstance(result, OutOfMemory):
+                if isinstance(result, RowFailure):
                     failures.update(dict.fromkeys(part.rows.tolist(), result))
                     continue
                 probabilities[part.rows], forward = result
@@ -139,22 +140,23 @@ class Classifier:
 
     def _run(
         self, batch: PackedBatch, *, rows: Sequence[NDArray[np.int64]]
-    ) -> Iterator[tuple[PackedBatch, tuple[NDArray[np.float32], Forward] | OutOfMemory]]:
-        """Runs a batch; if memory runs out, runs each half once."""
+    ) -> Iterator[tuple[PackedBatch, tuple[NDArray[np.float32], Forward] | RowFailure]]:
+        """Runs a batch; if memory runs out, each half once, and if the model refuses, each row."""
         result = self._try_forward(batch)
-        if not isinstance(result, OutOfMemory) or batch.num_rows == 1:
+        if not isinstance(result, RowFailure) or batch.num_rows == 1:
             yield batch, result
             return
-        for half in np.array_split(batch.rows, 2):
+        num_parts = 2 if isinstance(result, OutOfMemory) else batch.num_rows
+        for half in np.array_split(batch.rows, num_parts):
             chosen = [rows[i] for i in half]
             for part in self._pack(chosen):
                 placed = PackedBatch(half[part.rows], part.input_ids, part.cu_seqlens)
                 yield placed, self._try_forward(placed)
 
-    def _try_forward(self, batch: PackedBatch) -> tuple[NDArray[np.float32], Forward] | OutOfMemory:
+    def _try_forward(self, batch: PackedBatch) -> tuple[NDArray[np.float32], Forward] | RowFailure:
         try:
             return self._forward(batch)
-        except OutOfMemory as error:
+        except RowFailure as error:
             return error
 
     def _forward(self, batch: PackedBatch) -> tuple[NDArray[np.float32], Forward]:

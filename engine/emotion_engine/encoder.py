@@ -38,6 +38,7 @@ class Encoder(Protocol):
 
         Raises:
             OutOfMemory: the device has no memory for this batch.
+            ForwardRefused: the model cannot compute these rows together, or not at all.
         """
 
     def num_computed_tokens(self, batch: PackedBatch) -> int:

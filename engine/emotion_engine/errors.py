@@ -5,7 +5,9 @@ EngineError
 └── EngineFailure       ours
     ├── CheckpointError     the checkpoint folder is missing, incomplete or of the wrong kind
     ├── SettingsError       a parameter of config.pbtxt is unknown or out of range
-    └── OutOfMemory         the device has no memory for a forward pass
+    └── RowFailure          a row has no answer
+        ├── OutOfMemory         the device has no memory for a forward pass
+        └── ForwardRefused      the model itself cannot compute a batch
 """
 
 
@@ -37,5 +39,22 @@ class SettingsError(EngineFailure):
     """A setting is unknown or out of range."""
 
 
-class OutOfMemory(EngineFailure):
+class RowFailure(EngineFailure):
+    """A row that has no answer; others of its batch may have one.
+
+    Attributes:
+        reason: the label of `emotion_failed_requests_total`.
+        status: the name of Triton's status for its caller.
+    """
+
+    reason, status = "internal", "INTERNAL"
+
+
+class OutOfMemory(RowFailure):
     """The device has no memory for the forward pass, even for half of the batch."""
+
+    reason, status = "out_of_memory", "UNAVAILABLE"
+
+
+class ForwardRefused(RowFailure):
+    """The model's own code raised an error: for these rows together, or for one alone."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from emotion_engine.attention import (
     choose_attention,
     register_packed_attention,
 )
-from emotion_engine.errors import OutOfMemory
+from emotion_engine.errors import ForwardRefused, OutOfMemory
 from emotion_engine.heads import PACKED_HEADS
 from emotion_engine.packing import PackedBatch, token_sizes
 from emotion_engine.processor import count_cores
@@ -25,6 +26,12 @@ from emotion_engine.processor import count_cores
 # Two cores with AVX-512, all-MiniLM-L6-v2 in bf16, 64 lyrics of 10 to 128 tokens: 107 rows/s at
 # 1,024 tokens per forward; 113 at 2,048, 4,096 and 8,192 (2026-11). Small forwards warm up faster.
 DEFAULT_BATCH_TOKENS = {"cpu": 2048, "cuda": 16384}
+NO_ID = -1
+PROBE_LENS = (4, 40)
+SPECIAL = ("bos", "eos", "pad", "cls", "sep")
+PADDING_TOLERANCE = 1e-4
+# What the code of an architecture raises for rows that it cannot compute together, or at all.
+FORWARD_ERRORS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 def load_torch_encoder(
@@ -69,6 +76,7 @@ class _TorchEncoder:
     """What both encoders in torch share."""
 
     name: str
+    is_padded: bool
 
     def __init__(self, *, device: torch.device, reason: str) -> None:
         self.device = device
@@ -84,7 +92,7 @@ class _TorchEncoder:
 
     def compute_logits(self, batch: PackedBatch) -> NDArray[np.float32]:
         """Returns logits; see `Encoder.compute_logits`."""
-        with suppress(torch.OutOfMemoryError), torch.inference_mode():
+        with suppress(torch.OutOfMemoryError), torch.inference_mode(), refusals_named(batch):
             logits: NDArray[np.float32] = self._compute(batch).cpu().numpy()
             return logits
         torch.cuda.empty_cache()  # only now: the exception held tensors
@@ -107,7 +115,8 @@ class PackedEncoder(_TorchEncoder):
         register_packed_attention()
         model.set_attn_implementation(PACKED_ATTENTION)
         self.base = model.base_model.to(device, dtype)
-        self.attention = choose_attention(device, dtype=dtype)
+        head_dim = model.config.hidden_size // model.config.num_attention_heads
+        self.attention = choose_attention(device, dtype=dtype, head_dim=head_dim)
 
     def _compute(self, batch: PackedBatch) -> torch.Tensor:
         ids, positions, cu_seqlens = (
@@ -128,26 +137,114 @@ class PackedEncoder(_TorchEncoder):
 
 
 class PaddedEncoder(_TorchEncoder):
-    """The stock model on a right-padded rectangle, for architectures that cannot run packed."""
+    """The stock model, for architectures that cannot run packed: on a right-padded rectangle.
 
-    name, is_padded = "padding encoder in torch", True
+    Where padding would change the answers, each forward has rows of one length.
+    """
 
     def __init__(
         self, model: Any, *, device: torch.device, dtype: torch.dtype, reason: str
     ) -> None:
         super().__init__(device=device, reason=reason)
+        self.padding_id = choose_padding_id(model)
+        self.is_padded = is_padding_harmless(model, padding_id=self.padding_id)
+        self.name = "padding encoder in torch" if self.is_padded else "torch, one length at a time"
         self.model = model.to(device, dtype)
-        self.padding_id = model.config.pad_token_id or 0
 
     def _compute(self, batch: PackedBatch) -> torch.Tensor:
-        mask = np.arange(batch.row_lens.max()) < batch.row_lens[:, None]  # (num_rows, longest)
-        ids = np.full(mask.shape, self.padding_id, dtype=np.int64)
-        ids[mask] = batch.input_ids[: batch.num_tokens]
-        inputs = {"input_ids": ids, "attention_mask": mask.astype(np.int64)}
-        outputs = self.model(**{k: send(v, device=self.device) for k, v in inputs.items()})
-        logits: torch.Tensor = outputs.logits.float()
-        return logits
+        if self.is_padded:
+            return self._forward(batch.input_ids[: batch.num_tokens], batch.row_lens)
+        lens, starts = np.unique(batch.row_lens, return_index=True)  # rows come shortest first
+        spans = zip(starts, [*starts[1:], batch.num_rows], strict=True)
+        return torch.cat(
+            [
+                self._forward(
+                    batch.input_ids[batch.cu_seqlens[start] : batch.cu_seqlens[end]],
+                    np.full(end - start, row_len),
+                )
+                for row_len, (start, end) in zip(lens, spans, strict=True)
+            ]
+        )
+
+    def _forward(self, input_ids: NDArray[np.int64], row_lens: NDArray[np.int64]) -> torch.Tensor:
+        ids, mask = lay_out(input_ids, row_lens, padding_id=self.padding_id)
+        return compute_logits(
+            self.model,
+            input_ids=send(ids, device=self.device),
+            attention_mask=send(mask, device=self.device),
+        )
 
     def num_computed_tokens(self, batch: PackedBatch) -> int:
-        """Returns the area of the rectangle."""
-        return int(batch.num_rows * batch.row_lens.max())
+        """Returns the area of the rectangle, or of all rectangles."""
+        longest = int(batch.row_lens.max())
+        return longest * batch.num_rows if self.is_padded else batch.num_tokens
+
+
+def choose_padding_id(model: Any) -> int:
+    """Returns the id to pad with.
+
+    A decoder without one refuses batches, since it looks for the last token before the padding. It
+    gets one that no row has, so that rows of one length can share a batch.
+    """
+    if model.config.pad_token_id is None:
+        model.config.pad_token_id = NO_ID
+    return max(0, int(model.config.pad_token_id))
+
+
+def is_padding_harmless(model: Any, *, padding_id: int) -> bool:
+    """Returns whether a short row gets the same answer beside a long one, as measured.
+
+    Args:
+        model: in float32.
+        padding_id: what to pad with.
+    """
+    special = {name: getattr(model.config, f"{name}_token_id", None) for name in SPECIAL}
+    ids_without = np.setdiff1d(
+        np.arange(model.config.vocab_size), [x for x in special.values() if isinstance(x, int)]
+    )
+    ends = [special["eos"]] * isinstance(special["eos"], int)  # BART and T5 read the last one
+    rng = np.random.default_rng(0)
+    rows = [np.array([*rng.choice(ids_without, size=x), *ends]) for x in PROBE_LENS]
+    with torch.inference_mode(), suppress(*FORWARD_ERRORS):
+        ids, mask = lay_out(
+            np.concatenate(rows), np.array([*map(len, rows)]), padding_id=padding_id
+        )
+        together = compute_logits(
+            model, input_ids=torch.from_numpy(ids), attention_mask=torch.from_numpy(mask)
+        )
+        for row, shared in zip(rows, together, strict=True):
+            one = torch.from_numpy(row[None])
+            alone = compute_logits(model, input_ids=one, attention_mask=torch.ones_like(one))[0]
+            tolerance = PADDING_TOLERANCE * max(1.0, float(alone.abs().max()))
+            if not float((alone - shared).abs().max()) <= tolerance:
+                return False
+        return True
+    return False
+
+
+def lay_out(
+    input_ids: NDArray[np.int64], row_lens: NDArray[np.int64], *, padding_id: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns rows laid end to end as a right-padded rectangle, and its mask."""
+    mask = np.arange(row_lens.max()) < row_lens[:, None]  # (num_rows, longest)
+    ids = np.full(mask.shape, padding_id, dtype=np.int64)
+    ids[mask] = input_ids
+    return ids, mask.astype(np.int64)
+
+
+def compute_logits(model: Any, **inputs: torch.Tensor) -> torch.Tensor:
+    """Returns a model's logits, (num_rows, num_labels) float32."""
+    logits: torch.Tensor = model(**inputs).logits.float()
+    return logits
+
+
+@contextmanager
+def refusals_named(batch: PackedBatch) -> Iterator[None]:
+    """Raises ForwardRefused for an error of the model's own code. It holds numbers, not text."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except FORWARD_ERRORS as error:
+        reason = str(error).partition("\n")[0]
+        raise ForwardRefused(f"the model cannot compute {batch}: {reason}") from error

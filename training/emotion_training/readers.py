@@ -24,7 +24,7 @@ MAX_SHOWN_NAMES = 10
 # Column names and keys of another form may be a user's text, and are not shown.
 NAME = re.compile("[A-Za-z_][A-Za-z0-9_-]{0,39}")
 NO_HEADER = "if there is no header, give --text-column 1 --label-column 2 or the like"
-NO_COMMAS = "if ';' separates its fields, save it as CSV with commas"
+WITH_COMMAS = "save it as CSV with commas, or as TSV"
 
 
 @dataclass(frozen=True)
@@ -105,11 +105,14 @@ def _check_types(schema: Any, *, columns: Columns, path: Path) -> None:
     """Raises DataError if a column of a Parquet file cannot hold texts or labels."""
     from pyarrow import types
 
+    is_string_view = types.is_string_view  # as polars writes them
     for column, needed in zip(columns, ("strings", "strings or integers"), strict=True):
         kind = schema.field(column).type
         if types.is_dictionary(kind):  # pandas' categories
             kind = kind.value_type
-        is_string = types.is_string(kind) or types.is_large_string(kind)
+        is_string = any(
+            is_kind(kind) for is_kind in (types.is_string, types.is_large_string, is_string_view)
+        )
         if is_string or (types.is_integer(kind) and column == columns.label):
             continue
         name = str(kind).split("<")[0]  # a nested type without its content
@@ -180,9 +183,9 @@ def _pick(rows: Iterator[tuple[int, list[str]]], *, path: Path, columns: Columns
         text_at, label_at = (_place(x, num_columns=len(names), where=where) for x in columns)
         rows = chain([first], rows)
     else:
-        is_joined = len(names) == 1 and ";" in names[0]
-        hint = f"; {NO_COMMAS}" if is_joined else f"; {NO_HEADER}"
-        _check_columns(names, columns=columns, where=where, hint=hint)
+        if len(names) == 1 and ";" in names[0]:
+            raise DataError(f"{where}: has no commas between its fields, but ';'; {WITH_COMMAS}")
+        _check_columns(names, columns=columns, where=where, hint=f"; {NO_HEADER}")
         text_at, label_at = (names.index(column) for column in columns)
     if text_at == label_at:
         raise DataError(f"{path}: text and label are both column {columns.text!r}; name two")

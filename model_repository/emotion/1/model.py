@@ -11,7 +11,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from emotion_engine.checkpoint import read_checkpoint
 from emotion_engine.classifier import Classifier, Outcome
-from emotion_engine.errors import InvalidRequest, OutOfMemory
+from emotion_engine.errors import InvalidRequest, RowFailure
 from emotion_engine.request import check_revision, read_rows
 from emotion_engine.settings import EngineSettings
 from emotion_metrics import EmotionMetrics
@@ -77,9 +77,9 @@ class TritonPythonModel:
     def _respond(self, outcome: Outcome, *, span: slice) -> Any:
         try:
             probabilities = outcome.take(span)  # (rows, num_labels)
-        except OutOfMemory as error:
-            self.metrics.count_failed("out_of_memory")
-            return refuse(str(error), code=pb_utils.TritonError.UNAVAILABLE)
+        except RowFailure as error:
+            self.metrics.count_failed(error.reason)
+            return refuse(str(error), code=getattr(pb_utils.TritonError, error.status))
         best = probabilities.argmax(axis=1)
         outputs = {
             "label": self.labels[best][:, None],

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 from emotion_client.arguments import MAX_TEXT_BYTES
-from emotion_client.tokenizer import Encoding, TextTokenizer
+from emotion_client.tokenizer import EMPTY, Encoding, TextTokenizer
 from emotion_engine.checkpoint import read_checkpoint
 from emotion_engine.errors import InvalidRequest
 from emotion_engine.settings import CheckpointSettings
@@ -73,8 +73,14 @@ def read_texts(values: np.ndarray) -> list[str]:
 
 
 def lay_out(encodings: list[Encoding]) -> dict[str, np.ndarray]:
-    """Returns the outputs of one request: a right-padded rectangle and its lengths."""
+    """Returns the outputs of one request: a right-padded rectangle and its lengths.
+
+    Raises:
+        InvalidRequest: a row has no token.
+    """
     row_lens = np.array([[len(encoding.input_ids)] for encoding in encodings])  # (rows, 1)
+    if not row_lens.all():
+        raise InvalidRequest(f"row {row_lens.argmin()}: text {EMPTY}", reason="empty")
     mask = np.arange(row_lens.max()) < row_lens  # (rows, longest)
     ids = np.zeros(mask.shape, dtype=np.int64)
     ids[mask] = np.concatenate([encoding.input_ids for encoding in encodings])

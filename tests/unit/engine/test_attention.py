@@ -140,17 +140,20 @@ def test_varlen_attention_real_kernel_equals_plain_softmax():
 
 
 @pytest.mark.parametrize(
-    ("device", "dtype", "capability", "expected"),
+    ("device", "dtype", "capability", "head_dim", "expected"),
     [
-        ("cpu", torch.bfloat16, None, GroupedAttention),
-        ("cuda", torch.bfloat16, (8, 0), VarlenAttention),
-        ("cuda:1", torch.bfloat16, (9, 0), VarlenAttention),
-        ("cuda", torch.bfloat16, (7, 5), GroupedAttention),
-        ("cuda", torch.float32, (9, 0), GroupedAttention),
+        ("cpu", torch.bfloat16, None, 64, GroupedAttention),
+        ("cuda", torch.bfloat16, (8, 0), 64, VarlenAttention),
+        ("cuda:1", torch.bfloat16, (9, 0), 64, VarlenAttention),
+        ("cuda", torch.bfloat16, (9, 0), 256, VarlenAttention),
+        ("cuda", torch.bfloat16, (9, 0), 264, GroupedAttention),
+        ("cuda", torch.bfloat16, (9, 0), 60, GroupedAttention),
+        ("cuda", torch.bfloat16, (7, 5), 64, GroupedAttention),
+        ("cuda", torch.float32, (9, 0), 64, GroupedAttention),
     ],
 )
-def test_choose_attention_depends_on_device_and_dtype(
-    monkeypatch, device, dtype, capability, expected
+def test_choose_attention_depends_on_device_dtype_and_heads(
+    monkeypatch, device, dtype, capability, head_dim, expected
 ):
     def get_capability(asked):
         assert asked == torch.device(device)
@@ -158,4 +161,5 @@ def test_choose_attention_depends_on_device_and_dtype(
         return capability
 
     monkeypatch.setattr(torch.cuda, "get_device_capability", get_capability)
-    assert choose_attention(torch.device(device), dtype=dtype) is expected
+    chosen = choose_attention(torch.device(device), dtype=dtype, head_dim=head_dim)
+    assert chosen is expected

@@ -82,7 +82,9 @@ def count_positions(source: Any) -> int:
 
     RoBERTa and its relatives begin after the position of the padding id.
     """
-    num_positions = int(getattr(source.config, "max_position_embeddings", 0) or sys.maxsize)
+    num_positions = int(getattr(source.config, "max_position_embeddings", None) or 0)
+    if num_positions <= 0:  # XLNet says -1: no limit
+        return sys.maxsize
     for name, module in source.named_modules():
         padding_id = getattr(module, "padding_idx", None)
         if name.endswith("position_embeddings") and padding_id is not None:

@@ -2,38 +2,90 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from emotion_training.errors import PrepareError
 
+# Weights of a file that no answer needs: buffers that older releases saved, and the heads of the
+# model's pretraining.
+HARMLESS = re.compile(
+    r"(^|\.)(position_ids|token_type_ids|inv_freq|attn\.(masked_)?bias|attention\.(masked_)?bias)$"
+    r"|^(cls|lm_head|lm_loss|mlm|vocab_\w+|\w+_predictions|\w+_lm_head)\."
+)
 
-def check_config(source: dict[str, Any]) -> None:
+
+def check_config(source: dict[str, Any], *, labels: Sequence[str] | None = None) -> None:
     """Refuses a model whose config.json has no label names, or that is a regression.
 
     The file itself is read, because transformers would make up the names LABEL_0, LABEL_1.
 
     Args:
         source: arguments of `from_pretrained` that say where it is.
+        labels: the names to give it; None takes those of the file.
 
     Raises:
-        PrepareError: it is such a model, or has no config.json.
+        PrepareError: it is such a model, needs code of its own, or has no config.json.
     """
     from emotion_engine.checkpoint import read_labels, read_problem_type
     from emotion_engine.errors import CheckpointError
-    from transformers import PretrainedConfig
+    from transformers import CONFIG_MAPPING, PretrainedConfig
 
     model = source["pretrained_model_name_or_path"]
     config, _ = PretrainedConfig.get_config_dict(**source)
     if not config:
         raise PrepareError(f"cannot load {model}: it has no config.json")
+    if "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING:
+        raise PrepareError(
+            f"{model} needs code of its own (auto_map in its config.json), which is not run; "
+            "give a model that transformers knows"
+        )
+    if labels is not None:
+        config["id2label"] = dict(enumerate(labels))
+    elif not config.get("id2label"):
+        raise PrepareError(
+            f"{model} has no label names (id2label in its config.json); prepare_model.py --labels "
+            "joy,sadness gives them, in the order of its outputs"
+        )
     try:
-        labels, problem_type = read_labels(config), read_problem_type(config)
+        names, problem_type = read_labels(config), read_problem_type(config)
     except CheckpointError as error:
         raise PrepareError(f"{model} cannot be served: {error}") from error
-    if len(labels) == 1 and problem_type == "single_label_classification":
+    if len(names) == 1 and problem_type == "single_label_classification":
         raise PrepareError(
-            f"{model} has the one label {labels[0]!r}: it is a regression; give a classifier"
+            f"{model} has the one label {names[0]!r}: it is a regression; give a classifier"
         )
+
+
+def check_weights(network: Any, *, loading: dict[str, Any], model: str) -> None:
+    """Refuses weights that would not compute what they were trained to.
+
+    Args:
+        network: a classifier that `from_pretrained` made.
+        loading: its `output_loading_info`.
+        model: its name, for the sentence.
+
+    Raises:
+        PrepareError: weights are missing, unused or not finite.
+    """
+    if loading["missing_keys"]:
+        raise PrepareError(
+            f"{model} lacks the weights {min(loading['missing_keys'])}: it is not a sequence "
+            "classifier; fine-tune it first (scripts/train.py)"
+        )
+    unused = [key for key in loading["unexpected_keys"] if not HARMLESS.search(key)]
+    if unused:
+        raise PrepareError(
+            f"{model} has the weights {min(unused)}, which {type(network).__name__} of this "
+            "transformers does not use, so its answers would not be those it was trained to give"
+        )
+    for name, tensor in network.state_dict().items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise PrepareError(
+                f"{model} has a value in the weights {name} that is not finite (NaN or infinity); "
+                "train it again"
+            )
 
 
 def list_broken(network: Any, *, loading: dict[str, Any]) -> list[str]:

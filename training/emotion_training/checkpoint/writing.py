@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from emotion_engine.checkpoint import FILES
+from emotion_engine.checkpoint import FILES, SERVED_DTYPE
 
 
 def write_checkpoint(source: Any, tokenizer: Any, *, folder: Path, max_length: int) -> None:
@@ -17,6 +17,8 @@ def write_checkpoint(source: Any, tokenizer: Any, *, folder: Path, max_length: i
     """
     from tokenizers import Tokenizer
 
+    for name in ("output_attentions", "output_hidden_states"):
+        setattr(source.config, name, False)  # else transformers refuses to save it
     source.config.id2label = {int(key): label for key, label in source.config.id2label.items()}
     source.save_pretrained(folder, max_shard_size="100GB")
     write_labels(source.config, folder=folder)
@@ -45,6 +47,13 @@ def write_labels(config: Any, *, folder: Path) -> None:
     path = folder / "config.json"
     document = json.loads(path.read_text(encoding="utf-8"))
     document |= {"id2label": config.id2label, "label2id": config.label2id}
+    path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def keep_float32(folder: Path) -> None:
+    """Notes in config.json that bfloat16 is too coarse for these weights."""
+    path = folder / "config.json"
+    document = {**json.loads(path.read_text(encoding="utf-8")), SERVED_DTYPE: "float32"}
     path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 

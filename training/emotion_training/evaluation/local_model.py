@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from emotion_training.checkpoint.source_checks import check_source_tokenizer
 from emotion_training.checkpoint.source_model import load_source
 from emotion_training.errors import ModelError
 from emotion_training.evaluation.evaluated_model import ModelFacts, check_problem_type
+from emotion_training.wording import first_line
 
 NUM_TOKENIZED_AT_ONCE = 1024  # Ctrl-C has no effect inside a call of tokenizers
 
@@ -36,20 +38,20 @@ class LocalModel:
     tokenizer: Any
 
     def count_steps(self, num_texts: int, *, batch_size: int) -> int:
-        """Returns the number of forward passes."""
+        """Returns the number of batches of that size."""
         return -(-num_texts // batch_size)
 
     def predict(
         self, texts: Sequence[str], *, batch_size: int, advance: Callable[[int], object]
     ) -> NDArray[np.float32]:
-        """See `EvaluatedModel`; texts of similar length share a batch, to need little padding."""
+        """See `EvaluatedModel`; a batch has texts of one length, so that none is padded."""
         rows = self._tokenize(texts)
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i]), reverse=True)
         probabilities = np.empty((len(rows), len(self.facts.labels)), dtype=np.float32)
-        for start in range(0, len(order), batch_size):
-            batch = order[start : start + batch_size]
-            probabilities[batch] = self._forward([rows[i] for i in batch])
-            advance(len(batch))
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]), reverse=True)
+        for _, group in groupby(order, key=lambda i: len(rows[i])):
+            while batch := [*islice(group, batch_size)]:
+                probabilities[batch] = self._forward([rows[i] for i in batch])
+                advance(len(batch))
         return probabilities
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
@@ -58,23 +60,25 @@ class LocalModel:
             part = list(texts[start : start + NUM_TOKENIZED_AT_ONCE])
             encodings = self.tokenizer(part, truncation=True, max_length=self.facts.max_length)
             rows += encodings["input_ids"]
+        if not all(rows):
+            raise ModelError(f"{self.facts.name}: its tokenizer makes no token of an empty text")
         return rows
 
     def _forward(self, rows: Sequence[list[int]]) -> NDArray[np.float32]:
         import torch
-        from torch.nn.utils.rnn import pad_sequence
 
-        ids = [torch.tensor(row) for row in rows]
-        masks = [torch.ones_like(row) for row in ids]
-        padding_id = self.tokenizer.pad_token_id or 0
-        input_ids = pad_sequence(ids, batch_first=True, padding_value=padding_id)
-        attention_mask = pad_sequence(masks, batch_first=True)  # (num_rows, longest), as input_ids
-        device = self.network.device
-        with torch.inference_mode():
-            logits = self.network(
-                input_ids=input_ids.to(device), attention_mask=attention_mask.to(device)
-            ).logits  # (num_rows, num_labels)
-            answer: NDArray[np.float32] = logits.softmax(dim=1).cpu().numpy()
+        ids = torch.tensor(rows, device=self.network.device)  # (num_rows, row_len)
+        try:
+            with torch.inference_mode():
+                logits = self.network(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+        except Exception as error:  # an architecture's own code raises anything
+            if len(rows) > 1:  # it may refuse to compute these together
+                return np.concatenate([self._forward([row]) for row in rows])
+            raise ModelError(
+                f"{self.facts.name} cannot compute a text of {len(rows[0])} tokens: "
+                f"{first_line(error)}"
+            ) from error
+        answer: NDArray[np.float32] = logits.float().softmax(dim=1).cpu().numpy()
         return answer
 
 

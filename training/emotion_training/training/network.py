@@ -98,6 +98,8 @@ def draw(source: dict[str, Any], *, labels: Sequence[str], recipe: Recipe) -> Bl
         if hasattr(config, name):
             setattr(config, name, 0.0)
     tokenizer = AutoTokenizer.from_pretrained(**source, model_max_length=recipe.max_length)
+    if getattr(config, "pad_token_id", None) is None:  # a decoder refuses batches without it
+        config.pad_token_id = tokenizer.pad_token_id
     return Blueprint(source=source, config=config, tokenizer=tokenizer, has_head=has_head)
 
 

@@ -33,6 +33,7 @@ from emotion_training.evaluation.scores import Scores, score
 from emotion_training.training.folder import STATE_FILE, TrainingFolder, read_state, write_json
 from emotion_training.training.network import Blueprint
 from emotion_training.training.recipe import Recipe
+from emotion_training.wording import first_line
 
 EVAL_BATCH_SIZE = 64
 
@@ -145,6 +146,7 @@ class Training:
             data_collator=DataCollatorWithPadding(self._tokenizer),
             compute_loss_func=WeightedLoss(recipe, truth=[row["labels"] for row in encoded]),
             compute_metrics=self._judge,
+            preprocess_logits_for_metrics=take_logits,
             callbacks=[EarlyStoppingCallback(recipe.patience), self._progress],
         )
         self._trainer.remove_callback(PrinterCallback)
@@ -182,6 +184,8 @@ class Training:
         except torch.OutOfMemoryError as error:
             size = self._trainer.args.per_device_train_batch_size
             raise DataError(f"--batch-size {size}: the GPU's memory is full; halve it") from error
+        except (AttributeError, IndexError, TypeError, ValueError) as error:
+            raise DataError(f"the base cannot be trained: {first_line(error)}") from error
         finally:
             self._progress.close()
 
@@ -231,6 +235,12 @@ class Training:
             raise DataError("the training diverged: a logit is not finite; lower --learning-rate")
         probabilities = logits.softmax(dim=1).numpy()
         return score(probabilities, truth=prediction.label_ids, labels=list(self._labels))
+
+
+def take_logits(outputs: Any, labels: torch.Tensor) -> torch.Tensor:
+    """Returns the logits of what Trainer collects; some models give hidden states with them."""
+    logits: torch.Tensor = outputs[0] if isinstance(outputs, tuple | list) else outputs
+    return logits
 
 
 class WeightedLoss:

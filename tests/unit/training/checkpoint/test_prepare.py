@@ -16,7 +16,7 @@ from emotion_training.checkpoint import prepare as prepare_module
 from emotion_training.checkpoint.prepare import prepare
 from emotion_training.errors import PrepareError
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertModel
 
 from checkpoints import (
@@ -107,6 +107,26 @@ def add_token(source):
     tokenizer.save_pretrained(source)
 
 
+def add_weights(name, shape):
+    """Returns a change that adds weights which the architecture has no use for."""
+
+    def add(source):
+        path = source / "model.safetensors"
+        weights = {**load_file(path), name: torch.ones(shape)}
+        save_file(weights, path, metadata={"format": "pt"})
+
+    return add
+
+
+def set_nan(source):
+    edit_weights(source, lambda name, x: x.fill_(torch.nan) if name == "classifier.bias" else x)
+
+
+def require_code(source):
+    edit_json(source / "config.json", model_type="mine", auto_map={"AutoConfig": "mine.Config"})
+
+
+DISTANCES = "bert.encoder.layer.0.attention.self.distance_embedding.weight"
 NO_TOKENIZER = drop("tokenizer.json", "tokenizer_config.json")
 BROKEN_TOKENIZER = overwrite("tokenizer.json", '{"a": 1}')
 BROKEN_CONFIG = overwrite("config.json", "{")
@@ -124,11 +144,19 @@ REGRESSION = edit_config(problem_type="regression")
         pytest.param(cut_weights, "cannot load", id="weights-cut-in-half"),
         pytest.param(drop("config.json"), r"config\.json", id="no-config"),
         pytest.param(BROKEN_CONFIG, r"cannot load .*config\.json", id="broken-config"),
-        pytest.param(NO_LABELS, "cannot be served: .*no id2label", id="no-label-names"),
+        pytest.param(
+            NO_LABELS, r"has no label names .*; prepare_model\.py --labels", id="no-label-names"
+        ),
         pytest.param(FIVE_LABELS, "shapes of its weights do not match", id="five-of-six-labels"),
         pytest.param(ONE_LABEL, "the one label 'score': it is a regression", id="one-label"),
         pytest.param(REGRESSION, "problem_type is 'regression'", id="regression"),
         pytest.param(drop_head, "lacks the weights classifier.*fine-tune it", id="no-head"),
+        pytest.param(
+            add_weights(DISTANCES, (3, 4)), f"has the weights {DISTANCES}, which", id="unused"
+        ),
+        pytest.param(add_weights("extra.weight", (2,)), "has the weights extra.w", id="more-head"),
+        pytest.param(set_nan, r"weights classifier\.bias that is not finite \(NaN", id="nan"),
+        pytest.param(require_code, "needs code of its own .*is not run", id="remote-code"),
         pytest.param(LEFT, "truncation_side is 'left'; only right is s", id="left-truncation"),
         pytest.param(NO_TOKENIZER, "token", id="no-tokenizer"),
         pytest.param(BROKEN_TOKENIZER, "cannot load", id="broken-tokenizer"),
@@ -168,6 +196,61 @@ def test_prepare_max_length_beyond_the_positions_is_refused_with_both(kind, sour
 
 
 # Good sources.
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bert.embeddings.position_ids",
+        "cls.predictions.bias",
+        "lm_head.weight",
+        "bert.encoder.layer.0.attention.self.rotary.inv_freq",
+    ],
+)
+def test_prepare_weights_that_no_answer_needs_are_left_out(name, source, target):
+    add_weights(name, (4,))(source)
+    prepare(str(source), target=target)
+    assert name not in load_file(target / "model.safetensors")
+
+
+def test_prepare_labels_name_the_outputs(source, target):
+    NO_LABELS(source)
+    names = ["a", "b", "c", "d", "e", "f"]
+    prepare(str(source), target=target, labels=names)
+    assert read_checkpoint(target).labels == tuple(names)
+    edit_json(source / "config.json", id2label=dict(enumerate(names)))
+    check_same_predictions(target, source)
+
+
+def test_prepare_labels_of_another_number_are_refused(source, target):
+    with pytest.raises(PrepareError, match="shapes of its weights do not match"):
+        prepare(str(source), target=target, labels=["a", "b"])
+
+
+def test_prepare_options_of_training_do_not_stop_it(source, target):
+    edit_json(source / "config.json", output_attentions=True, output_hidden_states=True)
+    prepare(str(source), target=target)
+    edit_json(source / "config.json", output_attentions=False, output_hidden_states=False)
+    check_same_predictions(target, source)
+
+
+def test_prepare_says_how_much_of_a_text_is_read(source, target):
+    lines = []
+    prepare(str(source), target=target, max_length=50, report=lines.append)
+    sentence = "texts are cut after 50 tokens of the 128 that the model has positions for"
+    assert f"{sentence} (--max-length)" in lines
+
+
+@pytest.mark.parametrize("limit", [0.0, 1.0])
+def test_prepare_measures_bfloat16_and_serves_float32_where_it_drifts(
+    limit, source, target, monkeypatch
+):
+    monkeypatch.setattr("emotion_training.checkpoint.prepare.MAX_DRIFT", limit)
+    lines = []
+    prepare(str(source), target=target, report=lines.append)
+    (line,) = (each for each in lines if each.startswith("in bfloat16, probabilities differ by"))
+    assert ("it is served in float32" in line) is (limit == 0)
+    assert read_checkpoint(target).dtype == ("float32" if limit == 0 else "auto")
 
 
 @pytest.mark.parametrize("kind", KINDS)

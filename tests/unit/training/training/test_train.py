@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from architectures import build_architecture
 from emotion_engine.checkpoint import read_checkpoint
 from emotion_training.checkpoint.prepare import prepare
 from emotion_training.training import train as module
@@ -338,6 +339,21 @@ def test_command_killed_with_9_is_resumed_from_its_last_whole_epoch(start, run, 
     assert run(*options, "--resume") == 0
     assert run(*options, f"--output={tmp_path / 'whole'}") == 0
     check_same(tmp_path / "whole", output)
+
+
+@pytest.mark.parametrize("mode", ["--rank=2", "--full"])
+def test_main_encoder_decoder_that_gives_hidden_states_too_is_trained(mode, run, output, tmp_path):
+    base = build_architecture("bart", tmp_path / "data" / "base")
+    assert run(f"--base={base}", "--epochs=1", mode) == 0
+    assert read_weights(output)
+
+
+def test_main_decoder_without_a_padding_token_is_refused_before_it_begins(
+    run, tmp_path, check_refusal
+):
+    base = build_architecture("gpt2", tmp_path / "data" / "base")
+    assert run(f"--base={base}") == 2
+    check_refusal("its tokenizer has no token to pad with; give an encoder such as BERT")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

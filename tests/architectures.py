@@ -52,6 +52,11 @@ OWN: dict[str, dict[str, Any]] = {
     "lilt": {"hidden_size": 48},
     "mistral4": {"head_dim": 16},
     "modernbert-decoder": {"pad_token_id": 1},
+    "perceiver": {
+        **dict.fromkeys(["num_latents", "d_latents"], WIDTH),
+        **dict.fromkeys(["num_self_attends_per_block", "num_blocks"], 1),
+        **dict.fromkeys(["num_self_attention_heads", "num_cross_attention_heads"], HEADS),
+    },
     "reformer": {"hidden_size": 32, "axial_pos_embds": False},
     "xmod": {"default_language": "en_XX"},
     "zamba": {"num_hidden_layers": 4, "layers_block_type": ["linear_attention", "hybrid"] * 2},

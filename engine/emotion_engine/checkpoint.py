@@ -15,6 +15,7 @@ REVISION_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokeniz
 FILES = (*REVISION_FILES, "labels.txt")
 SERVED_DTYPE = "served_dtype"
 """In config.json: the dtype that "auto" means for this checkpoint; absent where any will do."""
+DTYPES = ("auto", "float32", "bfloat16")
 PROBLEM_TYPES = ("single_label_classification", "multi_label_classification")
 
 
@@ -70,7 +71,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         problem_type=read_problem_type(config),
         vocab_size=_read_count(config, "vocab_size"),
         revision=total.hexdigest(),
-        dtype=config.get(SERVED_DTYPE, "auto"),
+        dtype=_read_dtype(config),
     )
 
 
@@ -133,6 +134,15 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise CheckpointError(f"{path.name} is not a JSON object; run scripts/prepare_model.py")
     return document
+
+
+def _read_dtype(config: dict[str, Any]) -> str:
+    dtype = config.get(SERVED_DTYPE, "auto")
+    if dtype not in DTYPES:
+        raise CheckpointError(
+            f"{SERVED_DTYPE} in config.json is {dtype!r}; it must be one of {', '.join(DTYPES)}"
+        )
+    return str(dtype)
 
 
 def _read_count(config: dict[str, Any], name: str) -> int:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from emotion_engine.checkpoint import Checkpoint
 from emotion_engine.dtype import choose_dtype
 from emotion_engine.encoder import Encoder, load_encoder
-from emotion_engine.errors import OutOfMemory, RowFailure, SettingsError
+from emotion_engine.errors import ForwardRefused, OutOfMemory, RowFailure, SettingsError
 from emotion_engine.packing import PackedBatch, pack
 from emotion_engine.settings import EngineSettings
 
@@ -110,11 +110,23 @@ class Classifier:
         return f"{self.encoder}, {self.checkpoint}"
 
     def warm_up(self) -> None:
-        """Runs one forward pass of each size that is slow the first time."""
+        """Runs one forward pass of each size that is slow the first time.
+
+        Raises:
+            ForwardRefused: the model can compute nothing on this device.
+        """
         for size in self.encoder.sizes_to_warm(self.max_batch_tokens):
             num_full, rest = divmod(size, self.checkpoint.max_length)
             row_lens = [self.checkpoint.max_length] * num_full + [rest] * bool(rest)
-            self.predict([np.zeros(row_len, dtype=np.int64) for row_len in row_lens])
+            outcome = self.predict([self._fill_row(row_len) for row_len in row_lens])
+            failure = outcome.failures.get(0)
+            if isinstance(failure, ForwardRefused) and len(outcome.failures) == len(row_lens):
+                raise failure
+
+    def _fill_row(self, row_len: int) -> NDArray[np.int64]:
+        row = np.zeros(row_len, dtype=np.int64)
+        row[-1] = self.encoder.end_id
+        return row
 
     def predict(self, rows: Sequence[NDArray[np.int64]]) -> Outcome:
         """Returns the probabilities of each row.
@@ -139,11 +151,12 @@ class Classifier:
         return pack(rows, max_batch_tokens=self.max_batch_tokens, is_padded=self.encoder.is_padded)
 
     def _run(
-        self, batch: PackedBatch, *, rows: Sequence[NDArray[np.int64]]
+        self, batch: PackedBatch, *, rows: Sequence[NDArray[np.int64]], is_whole: bool = True
     ) -> Iterator[tuple[PackedBatch, tuple[NDArray[np.float32], Forward] | RowFailure]]:
         """Runs a batch; if memory runs out, each half once, and if the model refuses, each row."""
         result = self._try_forward(batch)
-        if not isinstance(result, RowFailure) or batch.num_rows == 1:
+        is_final = isinstance(result, OutOfMemory) and not is_whole
+        if not isinstance(result, RowFailure) or batch.num_rows == 1 or is_final:
             yield batch, result
             return
         num_parts = 2 if isinstance(result, OutOfMemory) else batch.num_rows
@@ -151,7 +164,10 @@ class Classifier:
             chosen = [rows[i] for i in half]
             for part in self._pack(chosen):
                 placed = PackedBatch(half[part.rows], part.input_ids, part.cu_seqlens)
-                yield placed, self._try_forward(placed)
+                if isinstance(result, OutOfMemory) and is_whole:
+                    yield from self._run(placed, rows=rows, is_whole=False)
+                else:
+                    yield placed, self._try_forward(placed)
 
     def _try_forward(self, batch: PackedBatch) -> tuple[NDArray[np.float32], Forward] | RowFailure:
         try:

@@ -25,9 +25,11 @@ class Encoder(Protocol):
     Attributes:
         is_padded: whether every row costs as much as the longest of its batch.
         default_batch_tokens: tokens per forward pass; more would not be faster.
+        end_id: what a row must end with, or 0 where any row can be computed.
     """
 
     is_padded: bool
+    end_id: int
     default_batch_tokens: int
 
     def sizes_to_warm(self, max_batch_tokens: int) -> tuple[int, ...]:

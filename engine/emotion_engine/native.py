@@ -58,7 +58,7 @@ class NativeEncoder:
         num_threads: threads of a forward pass.
     """
 
-    is_padded = False
+    is_padded, end_id = False, 0
     # Two cores, 64 lyrics, 5,893 tokens: 163 ms at 1,024 and 2,048 tokens per forward, 157 at
     # 4,096, 153 at 8,192 (2026-11): at the end of each forward, threads wait for the last one.
     default_batch_tokens = 8192

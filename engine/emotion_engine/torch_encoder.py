@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,11 +28,14 @@ from emotion_engine.processor import count_cores
 # 1,024 tokens per forward; 113 at 2,048, 4,096 and 8,192 (2026-11). Small forwards warm up faster.
 DEFAULT_BATCH_TOKENS = {"cpu": 2048, "cuda": 16384}
 NO_ID = -1
-PROBE_LENS = (4, 40)
+SHORT_LEN, DEFAULT_LEN = 4, 128
 SPECIAL = ("bos", "eos", "pad", "cls", "sep")
 PADDING_TOLERANCE = 1e-4
 # What the code of an architecture raises for rows that it cannot compute together, or at all.
-FORWARD_ERRORS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+FORWARD_ERRORS = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError),
+    *(RuntimeError, TypeError, ValueError),
+)
 
 
 def load_torch_encoder(
@@ -60,8 +64,25 @@ def load_torch_encoder(
     # A decoder needs causal attention, which the packed kernels do not have.
     is_decoder = getattr(model.config, "is_decoder", False)
     can_be_packed = model.config.model_type in PACKED_HEADS and not is_decoder
-    encoder = PackedEncoder if can_be_packed and not is_padded else PaddedEncoder
-    return encoder(model, device=torch.device(device), dtype=getattr(torch, dtype), reason=reason)
+    place: dict[str, Any] = {
+        "device": torch.device(device),
+        "dtype": getattr(torch, dtype),
+        "reason": reason,
+    }
+    if can_be_packed and not is_padded:
+        return PackedEncoder(model, **place)
+    return PaddedEncoder(model, **place, max_length=read_max_length(folder, config=model.config))
+
+
+def read_max_length(folder: Path, *, config: Any) -> int:
+    """Returns how long the rows of a checkpoint are at most, as far as its folder says."""
+    path = folder / "tokenizer_config.json"
+    stated = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    positions = getattr(config.get_text_config(), "max_position_embeddings", None) or 0
+    # RoBERTa does not use its first two positions.
+    most = positions - 2 if positions > 2 else DEFAULT_LEN
+    length = stated.get("model_max_length", DEFAULT_LEN)
+    return int(length if length <= max(positions, DEFAULT_LEN) else most)
 
 
 def send(array: NDArray[Any], *, device: torch.device) -> torch.Tensor:
@@ -77,6 +98,7 @@ class _TorchEncoder:
 
     name: str
     is_padded: bool
+    end_id = 0
 
     def __init__(self, *, device: torch.device, reason: str) -> None:
         self.device = device
@@ -92,7 +114,7 @@ class _TorchEncoder:
 
     def compute_logits(self, batch: PackedBatch) -> NDArray[np.float32]:
         """Returns logits; see `Encoder.compute_logits`."""
-        with suppress(torch.OutOfMemoryError), torch.inference_mode(), refusals_named(batch):
+        with suppress(torch.OutOfMemoryError), torch.inference_mode():
             logits: NDArray[np.float32] = self._compute(batch).cpu().numpy()
             return logits
         torch.cuda.empty_cache()  # only now: the exception held tensors
@@ -140,18 +162,38 @@ class PaddedEncoder(_TorchEncoder):
     """The stock model, for architectures that cannot run packed: on a right-padded rectangle.
 
     Where padding would change the answers, each forward has rows of one length.
+
+    Args:
+        model: in float32.
+        device: where to run.
+        dtype: to compute in.
+        reason: why it is used, for the log.
+        max_length: tokens of the longest row.
     """
 
     def __init__(
-        self, model: Any, *, device: torch.device, dtype: torch.dtype, reason: str
+        self,
+        model: Any,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        reason: str,
+        max_length: int,
     ) -> None:
         super().__init__(device=device, reason=reason)
         self.padding_id = choose_padding_id(model)
-        self.is_padded = is_padding_harmless(model, padding_id=self.padding_id)
+        self.end_id = find_end_id(model) or 0
+        self.is_padded = is_padding_harmless(
+            model, padding_id=self.padding_id, max_length=max_length
+        )
         self.name = "padding encoder in torch" if self.is_padded else "torch, one length at a time"
         self.model = model.to(device, dtype)
 
     def _compute(self, batch: PackedBatch) -> torch.Tensor:
+        with refusals_named(batch):
+            return self._compute_rows(batch)
+
+    def _compute_rows(self, batch: PackedBatch) -> torch.Tensor:
         if self.is_padded:
             return self._forward(batch.input_ids[: batch.num_tokens], batch.row_lens)
         lens, starts = np.unique(batch.row_lens, return_index=True)  # rows come shortest first
@@ -186,25 +228,36 @@ def choose_padding_id(model: Any) -> int:
     A decoder without one refuses batches, since it looks for the last token before the padding. It
     gets one that no row has, so that rows of one length can share a batch.
     """
-    if model.config.pad_token_id is None:
-        model.config.pad_token_id = NO_ID
-    return max(0, int(model.config.pad_token_id))
+    config = model.config.get_text_config()
+    if config.pad_token_id is None:
+        config.pad_token_id = model.config.pad_token_id = NO_ID
+    return max(0, int(config.pad_token_id))
 
 
-def is_padding_harmless(model: Any, *, padding_id: int) -> bool:
-    """Returns whether a short row gets the same answer beside a long one, as measured.
+def find_end_id(model: Any) -> int | None:
+    """Returns the id that ends a text, if there is one: BART and T5 read its last vector."""
+    end_id = getattr(model.config.get_text_config(), "eos_token_id", None)
+    return end_id if isinstance(end_id, int) and end_id >= 0 else None
+
+
+def is_padding_harmless(model: Any, *, padding_id: int, max_length: int) -> bool:
+    """Returns whether a short row gets the same answer beside the longest, as measured.
 
     Args:
         model: in float32.
         padding_id: what to pad with.
+        max_length: tokens of the longest row.
     """
-    special = {name: getattr(model.config, f"{name}_token_id", None) for name in SPECIAL}
-    ids_without = np.setdiff1d(
-        np.arange(model.config.vocab_size), [x for x in special.values() if isinstance(x, int)]
+    config = model.config.get_text_config()
+    special = [getattr(config, f"{name}_token_id", None) for name in SPECIAL]
+    ordinary = np.setdiff1d(
+        np.arange(config.vocab_size), [x for x in special if isinstance(x, int)]
     )
-    ends = [special["eos"]] * isinstance(special["eos"], int)  # BART and T5 read the last one
+    end_id = find_end_id(model)
+    ends = [] if end_id is None else [end_id]
     rng = np.random.default_rng(0)
-    rows = [np.array([*rng.choice(ids_without, size=x), *ends]) for x in PROBE_LENS]
+    sizes = (min(SHORT_LEN, max_length - 1), max_length - len(ends))
+    rows = [np.array([*rng.choice(ordinary, size=size), *ends]) for size in sizes]
     with torch.inference_mode(), suppress(*FORWARD_ERRORS):
         ids, mask = lay_out(
             np.concatenate(rows), np.array([*map(len, rows)]), padding_id=padding_id
@@ -243,7 +296,7 @@ def refusals_named(batch: PackedBatch) -> Iterator[None]:
     """Raises ForwardRefused for an error of the model's own code. It holds numbers, not text."""
     try:
         yield
-    except torch.OutOfMemoryError:
+    except (torch.OutOfMemoryError, torch.AcceleratorError):
         raise
     except FORWARD_ERRORS as error:
         reason = str(error).partition("\n")[0]

@@ -178,7 +178,7 @@ POISON = 999
 class AddingEncoder:
     """Labels a row with the sum of its ids; raises an error where `fails` returns True."""
 
-    is_padded = False
+    is_padded, end_id = False, 0
     default_batch_tokens = 64
 
     def __init__(self, fails=lambda _: False, *, error=OutOfMemory):

@@ -73,6 +73,18 @@ def test_computed_tokens_are_those_of_the_forwards(kind, checkpoint):
     assert forward.num_computed_tokens == (3 * 11 if kind in PADDED else 4 + 4 + 11)
 
 
+def test_warm_up_of_a_model_that_cannot_compute_anything_raises(checkpoint, monkeypatch):
+    classifier = Classifier.load(checkpoint, settings=SETTINGS)
+    classifier.warm_up()
+
+    def fail(**_):
+        raise RuntimeError("no kernel")
+
+    monkeypatch.setattr(classifier.encoder, "model", fail)
+    with pytest.raises(ForwardRefused, match="no kernel"):
+        classifier.warm_up()
+
+
 def test_row_that_the_model_cannot_compute_fails_alone(tmp_path):
     prepare(
         str(build_architecture("bart", tmp_path / "source")),

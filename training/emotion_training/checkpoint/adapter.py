@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +44,44 @@ def merge_adapter(folder: Path) -> tuple[Any, Any]:
             "trained on; give the base that it was trained on"
         )
     try:
-        merged = PeftModel.from_pretrained(network, str(folder)).merge_and_unload()
+        with warnings.catch_warnings(action="ignore"):  # what is missing is checked below
+            wrapped = PeftModel.from_pretrained(network, str(folder))
+        check_adapter(folder, wrapped=wrapped, loading=loading)
+        merged = wrapped.merge_and_unload()
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise PrepareError(
             f"{folder / ADAPTER_CONFIG} does not fit the base {name}: {first_line(error)}; write"
             " the folder again"
         ) from error
     return merged.eval(), AutoTokenizer.from_pretrained(base, trust_remote_code=False)
+
+
+def check_adapter(folder: Path, *, wrapped: Any, loading: dict[str, Any]) -> None:
+    """Refuses an adapter that would leave weights as they were made up.
+
+    Args:
+        folder: of the adapter.
+        wrapped: its base, wrapped by peft.
+        loading: the base's `output_loading_info`.
+
+    Raises:
+        PrepareError: the adapter's file lacks weights, or has no head where its base has none.
+    """
+    from peft import get_peft_model_state_dict
+    from safetensors import safe_open
+
+    with safe_open(folder / ADAPTER_WEIGHTS, framework="pt") as file:
+        found = set(file.keys())
+    made_up = {*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])}
+    needed = {f"base_model.model.{key}" for key in made_up if "pooler" not in key}
+    missing = (
+        needed | set(get_peft_model_state_dict(wrapped, save_embedding_layers=False))
+    ) - found
+    if missing:
+        raise PrepareError(
+            f"{folder / ADAPTER_WEIGHTS} lacks the weights {min(missing)}; train the adapter "
+            "together with its head (scripts/train.py does)"
+        )
 
 
 def read_base_name(folder: Path) -> str:

@@ -62,18 +62,12 @@ def compute_reference(
         Ids (num_tokens,) int64 of each probe, and probabilities (num_probes, num_labels) float32.
 
     Raises:
-        PrepareError: transformers cannot compute most probes, or the tokenizer tells parts of a
-            text apart by token types, which the server does not send.
+        PrepareError: transformers cannot compute most probes.
     """
     import torch
 
     limit = {"truncation": True, "max_length": checkpoint.max_length, "return_tensors": "pt"}
     inputs = [each for each in (tokenizer(x, **limit) for x in PROBES) if each["input_ids"].numel()]
-    if any(each.get("token_type_ids", torch.zeros(1)).any() for each in inputs):
-        raise PrepareError(
-            "the tokenizer gives tokens of one text different token types, which the server does "
-            "not send; this model cannot be served"
-        )
     name, source = type(source).__name__, source.float()
     answers, rows, refusal = [], [], ""
     for each in inputs:

@@ -31,6 +31,11 @@ def choose_max_length(wanted: int | None, *, folder: Path, source: Any, tokenize
             number of tokens.
     """
     limit = count_positions(source)
+    if limit < MIN_LENGTH:
+        raise PrepareError(
+            f"the model has positions for {limit} tokens; at least {MIN_LENGTH} are needed (is the "
+            "pad_token_id in its config.json right?)"
+        )
     if wanted is not None:
         if not MIN_LENGTH <= wanted <= limit:
             raise PrepareError(
@@ -88,5 +93,5 @@ def count_positions(source: Any) -> int:
     for name, module in source.named_modules():
         padding_id = getattr(module, "padding_idx", None)
         if name.endswith("position_embeddings") and padding_id is not None:
-            return num_positions - int(padding_id) - 1
+            return max(0, num_positions - int(padding_id) - 1)
     return num_positions

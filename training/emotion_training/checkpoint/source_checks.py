@@ -12,8 +12,12 @@ from emotion_training.errors import PrepareError
 # model's pretraining.
 HARMLESS = re.compile(
     r"(^|\.)(position_ids|token_type_ids|inv_freq|attn\.(masked_)?bias|attention\.(masked_)?bias)$"
-    r"|^(cls|lm_head|lm_loss|mlm|vocab_\w+|\w+_predictions|\w+_lm_head)\."
+    r"|^(cls|lm_head|lm_loss|mlm|vocab_\w+|\w+_predictions|\w+_lm_head|predictions|sop_classifier"
+    r"|pred_layer)\.|(^|\.)contact_head\."
 )
+# Of a base whose classifier has none.
+POOLER = re.compile(r"(^|\.)pooler\.(dense\.)?(weight|bias)$")
+CLASSIFIER = "ForSequenceClassification"
 
 
 def check_config(source: dict[str, Any], *, labels: Sequence[str] | None = None) -> None:
@@ -74,7 +78,18 @@ def check_weights(network: Any, *, loading: dict[str, Any], model: str) -> None:
             f"{model} lacks the weights {min(loading['missing_keys'])}: it is not a sequence "
             "classifier; fine-tune it first (scripts/train.py)"
         )
-    unused = [key for key in loading["unexpected_keys"] if not HARMLESS.search(key)]
+    kinds = getattr(network.config, "architectures", None) or []
+    if kinds and not any(str(kind).endswith(CLASSIFIER) for kind in kinds):
+        raise PrepareError(
+            f"{model} is a {kinds[0]} (architectures in its config.json), not a sequence "
+            "classifier; fine-tune it first (scripts/train.py)"
+        )
+    has_pooler = any(name.endswith("pooler") for name, _ in network.named_modules())
+    unused = [
+        key
+        for key in loading["unexpected_keys"]
+        if not HARMLESS.search(key) and (has_pooler or not POOLER.search(key))
+    ]
     if unused:
         raise PrepareError(
             f"{model} has the weights {min(unused)}, which {type(network).__name__} of this "
@@ -107,7 +122,8 @@ def check_source_tokenizer(tokenizer: Any, *, vocab_size: int) -> None:
 
     Raises:
         PrepareError: it is not a fast tokenizer, was made up because the files are missing, has
-            more token ids than the model has embeddings, or truncates on the left.
+            more token ids than the model has embeddings, gives token types, or truncates on the
+            left.
     """
     if not getattr(tokenizer, "is_fast", False):
         raise PrepareError(
@@ -120,6 +136,11 @@ def check_source_tokenizer(tokenizer: Any, *, vocab_size: int) -> None:
         raise PrepareError(
             f"the tokenizer has {num_ids} token ids, the model {vocab_size} "
             "embeddings; they are not from one checkpoint"
+        )
+    if any(tokenizer("la la la").get("token_type_ids", ())):
+        raise PrepareError(
+            "the tokenizer gives tokens of one text different token types, which the server does "
+            "not send; this model cannot be served"
         )
     if tokenizer.truncation_side != "right":
         raise PrepareError(

@@ -39,13 +39,16 @@ def load_source(
     try:
         if (folder / ADAPTER_CONFIG).is_file():
             if labels is not None:
-                raise PrepareError("--labels is for whole classifiers; an adapter has its labels")
+                raise PrepareError(
+                    "--labels is for whole classifiers; those of an adapter are id2label in its "
+                    "config.json"
+                )
             return merge_adapter(folder)
         return load_classifier(str(model), revision=revision, labels=labels)
     except RuntimeError as error:  # transformers' error for weights of another shape
         raise PrepareError(
             f"cannot load {model or folder}: the shapes of its weights do not match its "
-            "config.json; does id2label have an entry for each label that it was trained on?"
+            "config.json; is there a name (id2label, or --labels) for each of its outputs?"
         ) from error
     except (PrepareError, BaseModelError):
         raise
@@ -80,4 +83,5 @@ def load_classifier(
         **source, **own, use_safetensors=True, output_loading_info=True
     )
     check_weights(network, loading=loading, model=model)
+    network.config.return_dict = True
     return network.eval(), AutoTokenizer.from_pretrained(**source)

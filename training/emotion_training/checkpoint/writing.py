@@ -19,6 +19,8 @@ def write_checkpoint(source: Any, tokenizer: Any, *, folder: Path, max_length: i
 
     for name in ("output_attentions", "output_hidden_states"):
         setattr(source.config, name, False)  # else transformers refuses to save it
+    vars(source.config).pop(SERVED_DTYPE, None)  # it is measured anew
+    source.config.return_dict = True
     source.config.id2label = {int(key): label for key, label in source.config.id2label.items()}
     source.save_pretrained(folder, max_shard_size="100GB")
     write_labels(source.config, folder=folder)

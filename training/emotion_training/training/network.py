@@ -148,8 +148,14 @@ def load_network(blueprint: Blueprint, *, recipe: Recipe) -> Any:
     if not blueprint.has_head:
         layer = find_last_linear(network)
         torch.nn.init.normal_(layer.weight, std=network.config.initializer_range)
-        torch.nn.init.zeros_(layer.bias)
-    return network if recipe.full else add_lora(network, rank=recipe.rank)
+        if layer.bias is not None:
+            torch.nn.init.zeros_(layer.bias)
+    if recipe.full:
+        return network
+    try:
+        return add_lora(network, rank=recipe.rank)
+    except ValueError as error:  # peft finds no linear layer in the encoder
+        raise DataError(f"--base {recipe.base}: has nothing for LoRA; add --full") from error
 
 
 def add_lora(network: Any, *, rank: int) -> Any:

@@ -5,6 +5,7 @@ from emotion_training.checkpoint.base_model import default_base
 from emotion_training.checkpoint.prepare import prepare
 from emotion_training.checkpoint.source_model import load_source
 from emotion_training.errors import PrepareError
+from safetensors.torch import load_file, save_file
 
 from checkpoints import edit_json
 
@@ -49,6 +50,17 @@ def pickle_weights(adapter):
     (adapter / "adapter_model.safetensors").rename(adapter / "adapter_model.bin")
 
 
+def drop_part(word):
+    """Returns a change that removes the adapter's weights with a word in their name."""
+
+    def drop(adapter):
+        path = adapter / "adapter_model.safetensors"
+        kept = {name: x for name, x in load_file(path).items() if word not in name}
+        save_file(kept, path, metadata={"format": "pt"})
+
+    return drop
+
+
 def edit_config(**changes):
     return lambda adapter: edit_json(adapter / CONFIG, **changes)
 
@@ -66,6 +78,8 @@ NUMBER_AS_BASE = edit_config(base_model_name_or_path=7)
     [
         pytest.param(drop_weights, "adapter has no adapter_model.safetensors; wr", id="no-weights"),
         pytest.param(pickle_weights, "has no adapter_model.safetensors; write", id="pickled"),
+        pytest.param(drop_part("classifier"), "lacks the weights .*classifier", id="no-head"),
+        pytest.param(drop_part("layer.3."), r"lacks the weights .*layer\.3\.", id="no-layer"),
         pytest.param(write_config("{"), f"{CONFIG} cannot be read by peft; write", id="no-json"),
         pytest.param(write_config("[]"), f"{CONFIG} cannot be read by peft", id="no-object"),
         pytest.param(edit_config(peft_type="NEW"), "cannot be read by peft", id="unknown-kind"),

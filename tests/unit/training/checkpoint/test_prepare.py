@@ -155,6 +155,11 @@ REGRESSION = edit_config(problem_type="regression")
             add_weights(DISTANCES, (3, 4)), f"has the weights {DISTANCES}, which", id="unused"
         ),
         pytest.param(add_weights("extra.weight", (2,)), "has the weights extra.w", id="more-head"),
+        pytest.param(
+            edit_config(architectures=["BertForTokenClassification"]),
+            "is a BertForTokenClassification .* not a sequence classifier",
+            id="token-classifier",
+        ),
         pytest.param(set_nan, r"weights classifier\.bias that is not finite \(NaN", id="nan"),
         pytest.param(require_code, "needs code of its own .*is not run", id="remote-code"),
         pytest.param(LEFT, "truncation_side is 'left'; only right is s", id="left-truncation"),
@@ -213,6 +218,13 @@ def test_prepare_weights_that_no_answer_needs_are_left_out(name, source, target)
     assert name not in load_file(target / "model.safetensors")
 
 
+def test_prepare_pooler_of_a_base_whose_classifier_has_none_is_left_out(tmp_path, target):
+    source = build_checkpoint(tmp_path / "source", kind="roberta")
+    add_weights("roberta.pooler.dense.weight", (64, 64))(source)
+    prepare(str(source), target=target)
+    check_same_predictions(target, source)
+
+
 def test_prepare_labels_name_the_outputs(source, target):
     NO_LABELS(source)
     names = ["a", "b", "c", "d", "e", "f"]
@@ -227,9 +239,20 @@ def test_prepare_labels_of_another_number_are_refused(source, target):
         prepare(str(source), target=target, labels=["a", "b"])
 
 
-def test_prepare_options_of_training_do_not_stop_it(source, target):
-    edit_json(source / "config.json", output_attentions=True, output_hidden_states=True)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"output_attentions": True, "output_hidden_states": True},
+        {"return_dict": False},
+        {"served_dtype": "int8"},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_prepare_options_of_training_do_not_stop_it(options, source, target):
+    edit_json(source / "config.json", **options)
     prepare(str(source), target=target)
+    assert read_checkpoint(target).dtype == "auto"
+    edit_json(source / "config.json", return_dict=True)
     edit_json(source / "config.json", output_attentions=False, output_hidden_states=False)
     check_same_predictions(target, source)
 

@@ -61,6 +61,13 @@ def drop_part(word):
     return drop
 
 
+def drop_head(adapter):
+    """Makes it one that was trained without a head, as for another task."""
+    edit_json(adapter / CONFIG, modules_to_save=None, task_type=None)
+    drop_part("classifier")(adapter)
+    drop_part("pooler")(adapter)
+
+
 def edit_config(**changes):
     return lambda adapter: edit_json(adapter / CONFIG, **changes)
 
@@ -78,8 +85,13 @@ NUMBER_AS_BASE = edit_config(base_model_name_or_path=7)
     [
         pytest.param(drop_weights, "adapter has no adapter_model.safetensors; wr", id="no-weights"),
         pytest.param(pickle_weights, "has no adapter_model.safetensors; write", id="pickled"),
-        pytest.param(drop_part("classifier"), "lacks the weights .*classifier", id="no-head"),
-        pytest.param(drop_part("layer.3."), r"lacks the weights .*layer\.3\.", id="no-layer"),
+        pytest.param(drop_part("classifier"), "'base_model.model.classifier.", id="lost-head"),
+        pytest.param(drop_head, "lacks the weights base_model.model.classifier.", id="no-head"),
+        pytest.param(
+            drop_part("layer.3."),
+            "lacks the weights base_model.model.bert.encoder.layer.3.",
+            id="cut",
+        ),
         pytest.param(write_config("{"), f"{CONFIG} cannot be read by peft; write", id="no-json"),
         pytest.param(write_config("[]"), f"{CONFIG} cannot be read by peft", id="no-object"),
         pytest.param(edit_config(peft_type="NEW"), "cannot be read by peft", id="unknown-kind"),

@@ -23,6 +23,7 @@ from emotion_training.training import train as module
 from emotion_training.training import trainer, weights
 from emotion_training.training.folder import build_card
 from safetensors.torch import load_file
+from transformers import AutoTokenizer
 
 from checkpoints import LABELS, VERSES, reference_probabilities
 from scripts import train
@@ -346,6 +347,29 @@ def test_main_encoder_decoder_that_gives_hidden_states_too_is_trained(mode, run,
     base = build_architecture("bart", tmp_path / "data" / "base")
     assert run(f"--base={base}", "--epochs=1", mode) == 0
     assert read_weights(output)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "code"),
+    [
+        ("gpt2", "--full", 0),
+        ("qwen3", "--full", 0),
+        ("qwen3", "--rank=2", 0),
+        ("ibert", "--rank=2", 2),
+    ],
+)
+def test_main_other_architectures_are_trained_or_refused(
+    name, mode, code, run, output, tmp_path, capsys
+):
+    base = build_architecture(name, tmp_path / "data" / "base")
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    tokenizer.pad_token = "<pad>"
+    tokenizer.save_pretrained(base)
+    assert run(f"--base={base}", "--epochs=1", mode) == code
+    if code == 0:
+        assert read_weights(output)
+    else:
+        assert "has nothing for LoRA; add --full" in capsys.readouterr().err
 
 
 def test_main_decoder_without_a_padding_token_is_refused_before_it_begins(

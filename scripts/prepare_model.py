@@ -45,8 +45,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--max-length",
         type=int,
         metavar="TOKENS",
-        help=f"most tokens of a text, special tokens included (default: {DEFAULT_MAX_LENGTH}, "
-        "or the number of the model's positions if that is less)",
+        help="maximum tokens per text, special ones included (default: as prepared or trained; of "
+        f"other models at most {DEFAULT_MAX_LENGTH})",
     )
     parser.add_argument(
         "--labels",

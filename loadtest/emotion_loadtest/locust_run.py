@@ -66,6 +66,7 @@ class LoadTest:
         self.is_worker = isinstance(environment.runner, WorkerRunner)
         self.is_judged = False
         self.is_refused = False
+        self.start_s = 0.0  # Unix time; 0 before a run has begun
         self.starter: gevent.Greenlet | None = None
         self.process = ProcessLook()
         self.watches: list[Watch] = []
@@ -121,7 +122,8 @@ class LoadTest:
         """
         if self.environment.session is not None:
             if self.environment.session.url == self.url:
-                self.environment.session.check()
+                if not self.options.headless:  # it may have been opened long ago
+                    self.environment.session.check()
                 return
             self.environment.session.close()
             self.environment.session = None
@@ -136,7 +138,7 @@ class LoadTest:
 
     def start(self, **_: Any) -> None:
         """Begins a run, or says why there is none."""
-        self.is_refused, self.starter = False, gevent.getcurrent()
+        self.is_refused, self.starter, self.start_s = False, gevent.getcurrent(), 0.0
         try:
             if not self.is_worker:
                 self.check_seconds()
@@ -209,7 +211,7 @@ class LoadTest:
 
     def finish(self, **_: Any) -> None:
         """Ends the calls; on a master, waits until every worker has sent its own."""
-        if self.environment.session is None or self.environment.is_over.is_set():
+        if not self.start_s or self.environment.is_over.is_set():
             return
         self.end_s = now_s()
         self.environment.is_over.set()
@@ -251,7 +253,7 @@ class LoadTest:
 
     def judge(self, **_: Any) -> None:
         """Prints and writes the report, and sets the exit code."""
-        if self.environment.session is None or self.is_judged or self.is_refused:
+        if not self.start_s or self.is_judged or self.is_refused:
             return
         self.is_judged = True
         for watch in self.watches:

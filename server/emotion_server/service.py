@@ -24,6 +24,7 @@ DOOR_TIMEOUT_S, READY_TIMEOUT_S = 15.0, 1.0
 # Beyond so many restarts in so many seconds, something is wrong that a restart does not cure.
 MAX_RESTARTS, RESTARTS_WINDOW_S = 5, 300.0
 MAX_PAUSE_S = 8.0
+NUM_TRIES = 3
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Service:
     report: Callable[[str], None] = field(default=lambda _: None, kw_only=True)
 
     def __enter__(self) -> Service:
-        self.address = claim_ports(self.address)
+        wanted, self.address = self.address, claim_ports(self.address)
         self.triton = self._build_triton()
         self._stack = ExitStack()
         self._pulses: list[Pulse] = []
@@ -60,19 +61,33 @@ class Service:
         try:
             self.triton.__enter__()
             self._stack.callback(self._stop_triton)
-            self.door = self._stack.enter_context(
-                DoorProcess(
-                    self.address,
-                    self.triton.address,
-                    max_wait_s=self.max_wait_s,
-                    admin_key=self.admin_key,
-                )
-            )
-            self._wait_for_door()
+            self._open_door(wanted)
         except BaseException:
             self._stack.close()
             raise
         return self
+
+    def _open_door(self, wanted: Address) -> None:
+        """Opens the door; at other free ports, if another process has taken those meanwhile."""
+        is_free = 0 in (wanted.http_port, wanted.grpc_port, wanted.metrics_port)
+        for num_left in reversed(range(NUM_TRIES if is_free else 1)):
+            self.door = DoorProcess(
+                self.address,
+                self.triton.address,
+                max_wait_s=self.max_wait_s,
+                admin_key=self.admin_key,
+            )
+            with ExitStack() as stack:
+                stack.enter_context(self.door)
+                try:
+                    self._wait_for_door()
+                except StartError:
+                    if not num_left:
+                        raise
+                else:
+                    self._stack.push(stack.pop_all())
+                    return
+            self.address = claim_ports(wanted)
 
     def __exit__(self, *_: object) -> None:
         if self._door_pulse is not None:

@@ -1,7 +1,10 @@
 """When the service starts something again, and when it gives up; real deaths are in tests/e2e."""
 
+from contextlib import nullcontext
+
 import pytest
 from emotion_server import service as module
+from emotion_server.address import Address
 from emotion_server.errors import StartError
 from emotion_server.service import MAX_RESTARTS, RESTARTS_WINDOW_S, Service
 
@@ -150,3 +153,30 @@ def test_start_that_fails_is_tried_again(supervise, clock):
     with pytest.raises(Stopped):
         supervise(triton=triton, seconds=60)
     assert (triton.num_starts, triton.runs) == (3, True)
+
+
+@pytest.mark.parametrize(("port", "num_tries"), [(0, 3), (8001, 1)])
+def test_door_is_opened_at_other_ports_if_free_ones_were_taken_meanwhile(
+    port, num_tries, monkeypatch, tmp_path
+):
+    tried = []
+
+    def wait_for_door(service):
+        tried.append(service.address)
+        if len(tried) < 3:
+            raise StartError("the door ended with code 2")
+
+    monkeypatch.setattr(module, "DoorProcess", lambda *args, **options: nullcontext())
+    monkeypatch.setattr(Service, "_build_triton", lambda service: nullcontext())
+    monkeypatch.setattr(Service, "_stop_triton", lambda service: None)
+    monkeypatch.setattr(Service, "_wait_for_door", wait_for_door)
+    monkeypatch.setattr(nullcontext, "address", None, raising=False)
+    monkeypatch.setattr(module, "claim_ports", lambda address: address)
+    service = Service(tmp_path, address=Address(grpc_port=port))
+    if num_tries == 1:
+        with pytest.raises(StartError, match="the door ended"):
+            service.__enter__()
+    else:
+        with service:
+            assert service.address.grpc_port == port
+    assert len(tried) == num_tries

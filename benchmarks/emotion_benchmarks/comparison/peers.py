@@ -122,6 +122,7 @@ _SERVE = (
     "--http-port={port}",
     "--grpc-port={grpc_port}",
     "--metrics-port=0",
+    "--max-wait=60",  # refuses nothing on a slow machine, as the others
 )
 _OPTIONS = ("--port={port}", "--checkpoint={checkpoint}")
 _EXAMPLE = ("{python}", "{folder}/server_example.py", *_OPTIONS)

@@ -36,6 +36,13 @@ class Command:
         """Prints what is wrong on standard error."""
         put(f"{self.name}: {sentence}", stream=sys.stderr, is_result=False)
 
+    def report_loss(self) -> bool:
+        """Says why results did not reach standard output; returns whether some did not."""
+        lost = settle(sys.stdout)
+        if lost is not None:
+            self.complain(f"standard output: {lost.strerror}")
+        return lost is not None
+
     def run(
         self,
         work: Callable[[Interruption], int],
@@ -68,10 +75,9 @@ class Command:
                 describe_stop=describe_stop,
                 stopped_code=stopped_code,
             )
-            lost = settle(sys.stdout)
-            if lost is not None and code == 0:
-                self.complain(f"standard output: {lost.strerror}")
-                code = 2
+            if code == 0:
+                return 2 if self.report_loss() else 0
+            settle(sys.stdout)
             return code
         finally:
             settle(sys.stderr)

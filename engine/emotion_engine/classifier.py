@@ -101,6 +101,7 @@ class Classifier:
             dtype=choose_dtype(wanted, device=device),
             wanted=settings.encoder,
             num_threads=settings.num_threads,
+            max_length=checkpoint.max_length,
         )
         default = max(encoder.default_batch_tokens, checkpoint.max_length)
         max_batch_tokens = settings.max_batch_tokens or default
@@ -159,12 +160,12 @@ class Classifier:
         if not isinstance(result, RowFailure) or batch.num_rows == 1 or is_final:
             yield batch, result
             return
-        num_parts = 2 if isinstance(result, OutOfMemory) else batch.num_rows
-        for half in np.array_split(batch.rows, num_parts):
-            chosen = [rows[i] for i in half]
+        is_halved = isinstance(result, OutOfMemory)
+        for share in np.array_split(batch.rows, 2 if is_halved else batch.num_rows):
+            chosen = [rows[i] for i in share]
             for part in self._pack(chosen):
-                placed = PackedBatch(half[part.rows], part.input_ids, part.cu_seqlens)
-                if isinstance(result, OutOfMemory) and is_whole:
+                placed = PackedBatch(share[part.rows], part.input_ids, part.cu_seqlens)
+                if is_halved:
                     yield from self._run(placed, rows=rows, is_whole=False)
                 else:
                     yield placed, self._try_forward(placed)

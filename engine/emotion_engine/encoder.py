@@ -18,6 +18,8 @@ from emotion_engine.native import NativeEncoder, find_obstacle
 from emotion_engine.packing import PackedBatch
 from emotion_engine.processor import count_cores
 
+DEFAULT_MAX_LENGTH = 128
+
 
 class Encoder(Protocol):
     """Turns a packed batch into logits; `str` of it is a short description for the log.
@@ -48,7 +50,13 @@ class Encoder(Protocol):
 
 
 def load_encoder(
-    folder: Path, *, device: str, dtype: str, wanted: str = "auto", num_threads: int = 0
+    folder: Path,
+    *,
+    device: str,
+    dtype: str,
+    wanted: str = "auto",
+    num_threads: int = 0,
+    max_length: int = DEFAULT_MAX_LENGTH,
 ) -> Encoder:
     """Loads the model of a checkpoint folder: safetensors only, no remote code.
 
@@ -58,6 +66,7 @@ def load_encoder(
         dtype: "float32" or "bfloat16".
         wanted: as `EngineSettings.encoder`.
         num_threads: CPU threads of a forward pass; 0 is one for each core that is ours.
+        max_length: tokens of the longest row that it will get.
 
     Raises:
         SettingsError: `wanted` is "native", which cannot run here.
@@ -75,5 +84,6 @@ def load_encoder(
         dtype=dtype,
         is_padded=wanted == "padded",
         num_threads=num_threads,
+        max_length=max_length,
         reason=f"no C++: {obstacle}" if wanted == "auto" else "chosen",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,7 +27,7 @@ from emotion_engine.processor import count_cores
 # 1,024 tokens per forward; 113 at 2,048, 4,096 and 8,192 (2026-11). Small forwards warm up faster.
 DEFAULT_BATCH_TOKENS = {"cpu": 2048, "cuda": 16384}
 NO_ID = -1
-SHORT_LEN, DEFAULT_LEN = 4, 128
+SHORT_LEN = 4
 SPECIAL = ("bos", "eos", "pad", "cls", "sep")
 PADDING_TOLERANCE = 1e-4
 # What the code of an architecture raises for rows that it cannot compute together, or at all.
@@ -39,7 +38,14 @@ FORWARD_ERRORS = (
 
 
 def load_torch_encoder(
-    folder: Path, *, device: str, dtype: str, is_padded: bool, num_threads: int, reason: str
+    folder: Path,
+    *,
+    device: str,
+    dtype: str,
+    is_padded: bool,
+    num_threads: int,
+    max_length: int,
+    reason: str,
 ) -> PackedEncoder | PaddedEncoder:
     """Loads the model of a checkpoint folder: safetensors only, no remote code, eval mode.
 
@@ -50,6 +56,7 @@ def load_torch_encoder(
         is_padded: compute padding, although the architecture may not need it.
         num_threads: CPU threads of torch in this process; 0 is one for each core that is ours, but
             not more than torch has.
+        max_length: tokens of the longest row.
         reason: why torch computes, for the log.
     """
     torch.set_num_threads(num_threads or min(count_cores(), torch.get_num_threads()))
@@ -71,18 +78,7 @@ def load_torch_encoder(
     }
     if can_be_packed and not is_padded:
         return PackedEncoder(model, **place)
-    return PaddedEncoder(model, **place, max_length=read_max_length(folder, config=model.config))
-
-
-def read_max_length(folder: Path, *, config: Any) -> int:
-    """Returns how long the rows of a checkpoint are at most, as far as its folder says."""
-    path = folder / "tokenizer_config.json"
-    stated = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    positions = getattr(config.get_text_config(), "max_position_embeddings", None) or 0
-    # RoBERTa does not use its first two positions.
-    most = positions - 2 if positions > 2 else DEFAULT_LEN
-    length = stated.get("model_max_length", DEFAULT_LEN)
-    return int(length if length <= max(positions, DEFAULT_LEN) else most)
+    return PaddedEncoder(model, **place, max_length=max_length)
 
 
 def send(array: NDArray[Any], *, device: torch.device) -> torch.Tensor:
@@ -210,7 +206,7 @@ class PaddedEncoder(_TorchEncoder):
 
     def _forward(self, input_ids: NDArray[np.int64], row_lens: NDArray[np.int64]) -> torch.Tensor:
         ids, mask = lay_out(input_ids, row_lens, padding_id=self.padding_id)
-        return compute_logits(
+        return run_model(
             self.model,
             input_ids=send(ids, device=self.device),
             attention_mask=send(mask, device=self.device),
@@ -262,12 +258,12 @@ def is_padding_harmless(model: Any, *, padding_id: int, max_length: int) -> bool
         ids, mask = lay_out(
             np.concatenate(rows), np.array([*map(len, rows)]), padding_id=padding_id
         )
-        together = compute_logits(
+        together = run_model(
             model, input_ids=torch.from_numpy(ids), attention_mask=torch.from_numpy(mask)
         )
         for row, shared in zip(rows, together, strict=True):
             one = torch.from_numpy(row[None])
-            alone = compute_logits(model, input_ids=one, attention_mask=torch.ones_like(one))[0]
+            alone = run_model(model, input_ids=one, attention_mask=torch.ones_like(one))[0]
             tolerance = PADDING_TOLERANCE * max(1.0, float(alone.abs().max()))
             if not float((alone - shared).abs().max()) <= tolerance:
                 return False
@@ -285,7 +281,7 @@ def lay_out(
     return ids, mask.astype(np.int64)
 
 
-def compute_logits(model: Any, **inputs: torch.Tensor) -> torch.Tensor:
+def run_model(model: Any, **inputs: torch.Tensor) -> torch.Tensor:
     """Returns a model's logits, (num_rows, num_labels) float32."""
     logits: torch.Tensor = model(**inputs).logits.float()
     return logits

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -13,7 +12,7 @@ from emotion_client import EmotionError
 from emotion_client.client import DEFAULT_URL
 from emotion_command.errors import Refusal
 from emotion_command.open_files import allow_open_files
-from emotion_command.output import put, settle
+from emotion_command.output import put
 from emotion_command.runner import Command
 from gevent.event import Event
 from locust import LoadTestShape
@@ -269,10 +268,8 @@ class LoadTest:
             COMMAND.complain(f"cannot write the report: {error}")
             self.environment.process_exit_code = UNUSABLE
         if not self.options.quiet:
-            for line in (*format_run(run), f"report: {folder / 'report.html'} (and .json)"):
-                put(line)
-            if (lost := settle(sys.stdout)) is not None:
-                COMMAND.complain(f"standard output: {lost.strerror}")
+            put("\n".join([*format_run(run), f"report: {folder / 'report.html'} (and .json)"]))
+            if COMMAND.report_loss():
                 self.environment.process_exit_code = UNUSABLE
         if run.problem:
             COMMAND.complain(run.problem)

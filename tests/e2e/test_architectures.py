@@ -96,7 +96,9 @@ def ask(client, text):
 
 def describe(folder: Path, *, name: str) -> str:
     """Returns how an architecture is served, as the page says it."""
-    encoder = load_encoder(folder, device="cpu", dtype="float32", wanted="torch")
+    encoder = load_encoder(
+        folder, device="cpu", dtype="float32", wanted="torch", max_length=MAX_LENGTH
+    )
     if "padding" in encoder.name:
         return "padded"
     if "one length" in encoder.name:

@@ -105,14 +105,12 @@ def _check_types(schema: Any, *, columns: Columns, path: Path) -> None:
     """Raises DataError if a column of a Parquet file cannot hold texts or labels."""
     from pyarrow import types
 
-    is_string_view = types.is_string_view  # as polars writes them
+    kinds_of_strings = (types.is_string, types.is_large_string, types.is_string_view)
     for column, needed in zip(columns, ("strings", "strings or integers"), strict=True):
         kind = schema.field(column).type
         if types.is_dictionary(kind):  # pandas' categories
             kind = kind.value_type
-        is_string = any(
-            is_kind(kind) for is_kind in (types.is_string, types.is_large_string, is_string_view)
-        )
+        is_string = any(is_kind(kind) for is_kind in kinds_of_strings)
         if is_string or (types.is_integer(kind) and column == columns.label):
             continue
         name = str(kind).split("<")[0]  # a nested type without its content

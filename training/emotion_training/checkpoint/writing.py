@@ -46,16 +46,17 @@ def write_labels(config: Any, *, folder: Path) -> None:
 
     transformers leaves these two out, because they are its defaults.
     """
-    path = folder / "config.json"
-    document = json.loads(path.read_text(encoding="utf-8"))
-    document |= {"id2label": config.id2label, "label2id": config.label2id}
-    path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    _edit_config(folder, {"id2label": config.id2label, "label2id": config.label2id})
 
 
 def keep_float32(folder: Path) -> None:
     """Notes in config.json that bfloat16 is too coarse for these weights."""
+    _edit_config(folder, {SERVED_DTYPE: "float32"})
+
+
+def _edit_config(folder: Path, changes: dict[str, Any]) -> None:
     path = folder / "config.json"
-    document = {**json.loads(path.read_text(encoding="utf-8")), SERVED_DTYPE: "float32"}
+    document = json.loads(path.read_text(encoding="utf-8")) | changes
     path.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 

@@ -11,19 +11,27 @@ from glob import glob
 
 from setuptools import Extension, setup
 
-# The whole library needs AVX-512; emotion_engine.native checks the processor before using it.
-AVX512 = [f"-mavx512{part}" for part in ("f", "bw", "dq", "vl", "bf16")]
 # No contraction: rounding happens where the code says, in every build alike.
-FLAGS = ["-std=c++17", "-O3", "-fopenmp", "-ffp-contract=off", "-mfma", *AVX512]
+FLAGS = ["-std=c++17", "-O3", "-fopenmp", "-ffp-contract=off", "-mfma"]
+AVX512 = [f"-mavx512{part}" for part in ("f", "bw", "dq", "vl", "bf16")]
+# A library for each instruction set; emotion_engine.instructions chooses what the processor has.
+INSTRUCTION_SETS = {
+    "amx": [*AVX512, "-mamx-tile", "-mamx-bf16"],
+    "avx512": AVX512,
+    "avx2": ["-mavx2"],
+}
 
-NATIVE = Extension(
-    "emotion_engine._native",
-    sources=["engine/native/encoder.cpp"],
-    depends=sorted(glob("engine/native/*.h")),
-    extra_compile_args=FLAGS,
-    extra_link_args=["-fopenmp"],
-    optional=True,
-)
+NATIVE = [
+    Extension(
+        f"emotion_engine._native_{name}",
+        sources=["engine/native/encoder.cpp"],
+        depends=sorted(glob("engine/native/*.h")),
+        extra_compile_args=[*FLAGS, *flags],
+        extra_link_args=["-fopenmp"],
+        optional=True,
+    )
+    for name, flags in INSTRUCTION_SETS.items()
+]
 
 DOOR = Extension(
     "emotion_server._door",
@@ -36,4 +44,4 @@ DOOR = Extension(
 
 is_linux = sys.platform == "linux"
 is_x86 = platform.machine() == "x86_64"
-setup(ext_modules=[NATIVE] * (is_linux and is_x86) + [DOOR] * is_linux)
+setup(ext_modules=NATIVE * (is_linux and is_x86) + [DOOR] * is_linux)

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from emotion_engine.checkpoint import Checkpoint
 from emotion_engine.dtype import choose_dtype
 from emotion_engine.encoder import Encoder, load_encoder
-from emotion_engine.errors import ForwardRefused, OutOfMemory, RowFailure, SettingsError
+from emotion_engine.errors import (
+    ForwardRefused,
+    NotFinite,
+    OutOfMemory,
+    RowFailure,
+    SettingsError,
+)
 from emotion_engine.packing import PackedBatch, pack
 from emotion_engine.settings import EngineSettings
 
@@ -115,13 +121,16 @@ class Classifier:
 
         Raises:
             ForwardRefused: the model can compute nothing on this device.
+            NotFinite: all that it computes is NaN.
         """
         for size in self.encoder.sizes_to_warm(self.max_batch_tokens):
             num_full, rest = divmod(size, self.checkpoint.max_length)
             row_lens = [self.checkpoint.max_length] * num_full + [rest] * bool(rest)
             outcome = self.predict([self._fill_row(row_len) for row_len in row_lens])
             failure = outcome.failures.get(0)
-            if isinstance(failure, ForwardRefused) and len(outcome.failures) == len(row_lens):
+            if len(outcome.failures) == len(row_lens) and isinstance(
+                failure, ForwardRefused | NotFinite
+            ):
                 raise failure
 
     def _fill_row(self, row_len: int) -> NDArray[np.int64]:
@@ -146,6 +155,9 @@ class Classifier:
                     continue
                 probabilities[part.rows], forward = result
                 forwards.append(forward)
+        is_broken = ~np.isfinite(probabilities).all(axis=1)
+        for row in np.flatnonzero(is_broken):
+            failures.setdefault(int(row), NotFinite(f"the model computed NaN ({self.encoder})"))
         return Outcome(probabilities, failures, tuple(forwards))
 
     def _pack(self, rows: Sequence[NDArray[np.int64]]) -> Iterator[PackedBatch]:
@@ -190,7 +202,8 @@ class Classifier:
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Returns (num_rows, num_labels) float32 whose rows have the sum 1."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    with np.errstate(invalid="ignore"):  # infinite logits give NaN
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
     return probabilities
 

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotion_engine.errors import SettingsError
+from emotion_engine.instructions import choose_instructions
 from emotion_engine.native import NativeEncoder, find_obstacle
 from emotion_engine.packing import PackedBatch
-from emotion_engine.processor import count_cores
+from emotion_engine.processor import choose_num_threads
 
 DEFAULT_MAX_LENGTH = 128
 
@@ -65,17 +66,21 @@ def load_encoder(
         device: where to run, such as "cpu" or "cuda:0".
         dtype: "float32" or "bfloat16".
         wanted: as `EngineSettings.encoder`.
-        num_threads: CPU threads of a forward pass; 0 is one for each core that is ours.
+        num_threads: as `EngineSettings.num_threads`.
         max_length: tokens of the longest row that it will get.
 
     Raises:
         SettingsError: `wanted` is "native", which cannot run here.
     """
-    obstacle = find_obstacle(folder, device=device, dtype=dtype)
-    if wanted == "native" and obstacle is not None:
-        raise SettingsError(f"encoder is 'native', but {obstacle}; choose 'auto' or 'torch'")
-    if wanted in ("auto", "native") and obstacle is None:
-        return NativeEncoder(folder, dtype=dtype, num_threads=num_threads or count_cores())
+    name, _, instruction_set = wanted.partition("-")
+    obstacle = find_obstacle(folder, device=device)
+    found = obstacle or choose_instructions(dtype, wanted=instruction_set or None)
+    if isinstance(found, str):
+        if name == "native":
+            raise SettingsError(f"encoder is {wanted!r}, but {found}; choose 'auto' or 'torch'")
+    elif name in ("auto", "native"):
+        threads = choose_num_threads(num_threads)
+        return NativeEncoder(folder, dtype=dtype, num_threads=threads, instructions=found)
     from emotion_engine.torch_encoder import load_torch_encoder
 
     return load_torch_encoder(
@@ -85,5 +90,5 @@ def load_encoder(
         is_padded=wanted == "padded",
         num_threads=num_threads,
         max_length=max_length,
-        reason=f"no C++: {obstacle}" if wanted == "auto" else "chosen",
+        reason=f"no C++: {found}" if wanted == "auto" else "chosen",
     )

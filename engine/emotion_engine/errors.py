@@ -7,7 +7,8 @@ EngineError
     ├── SettingsError       a parameter of config.pbtxt is unknown or out of range
     └── RowFailure          a row has no answer
         ├── OutOfMemory         the device has no memory for a forward pass
-        └── ForwardRefused      the model itself cannot compute a batch
+        ├── ForwardRefused      the model itself cannot compute a batch
+        └── NotFinite           the model computed NaN
 """
 
 
@@ -58,3 +59,7 @@ class OutOfMemory(RowFailure):
 
 class ForwardRefused(RowFailure):
     """The model's own code raised an error: for these rows together, or for one alone."""
+
+
+class NotFinite(RowFailure):
+    """The model's answer is no number: a weight is broken, or a value grew beyond the dtype."""

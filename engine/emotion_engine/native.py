@@ -1,15 +1,12 @@
-"""The encoder in C++ (`engine/native`): BERT and similar models, on processors with AVX-512.
+"""The encoder in C++ (`engine/native`): BERT and similar models, on x86-64 processors.
 
-setup.py builds it when the package is installed. Where it cannot run (see `find_obstacle`),
-`PackedEncoder` computes the same in torch.
+Where it cannot run (see `find_obstacle`), `PackedEncoder` computes the same in torch.
 """
 
 from __future__ import annotations
 
 import ctypes
 import json
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +15,13 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from emotion_engine.errors import OutOfMemory
+from emotion_engine.instructions import InstructionSet, load_library
 from emotion_engine.layout import LAYOUTS, Layout
 from emotion_engine.packing import PackedBatch
-from emotion_engine.processor import read_flags
+from emotion_engine.processor import count_cores
 
-LIBRARY = "emotion_engine._native"
-INTERFACE = 1  # INTERFACE of encoder.cpp
 NO_MEMORY = 1  # what emotion_encoder_run returns
 PARTS = ("linear", "attention", "norms and rounding", "waiting")  # `Part` of encoder.cpp
-_POINTER, _INTEGER = ctypes.c_void_p, ctypes.c_int64
-SIGNATURES: dict[str, tuple[list[Any], Any]] = {
-    "emotion_interface": ([], ctypes.c_int),
-    "emotion_encoder_create": ([_POINTER, _INTEGER, _INTEGER, ctypes.c_char_p], _POINTER),
-    "emotion_encoder_run": ([_POINTER] * 4 + [_INTEGER] * 2 + [_POINTER], ctypes.c_int),
-    "emotion_encoder_times": ([_POINTER] * 2, None),
-    "emotion_encoder_destroy": ([_POINTER], None),
-    "emotion_linear": ([_POINTER] * 3 + [_INTEGER] * 3 + [_POINTER], None),
-}
-"""Name of each function to the types of its arguments and its result."""
-NEEDED = {
-    "float32": ("avx512f", "avx512bw", "avx512dq", "avx512vl"),
-    "bfloat16": ("avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_bf16"),
-}
-"""What the processor must be able to do, by dtype, in Linux's words."""
 WEIGHTS = "model.safetensors"
 READABLE = ("F32", "F16")  # dtypes of weights, in safetensors' words; numpy has no bfloat16
 
@@ -56,6 +37,7 @@ class NativeEncoder:
         dtype: "float32" or "bfloat16"; sums, norms, the residual stream and the head are always
             float32.
         num_threads: threads of a forward pass.
+        instructions: what it computes with, from `choose_instructions`.
     """
 
     is_padded, end_id = False, 0
@@ -63,10 +45,13 @@ class NativeEncoder:
     # 4,096, 153 at 8,192 (2026-11): at the end of each forward, threads wait for the last one.
     default_batch_tokens = 8192
 
-    def __init__(self, folder: Path, *, dtype: str, num_threads: int) -> None:
-        library = load_library()
-        assert library is not None  # find_obstacle has checked
+    def __init__(
+        self, folder: Path, *, dtype: str, num_threads: int, instructions: InstructionSet
+    ) -> None:
+        library = load_library(instructions)
+        assert library is not None  # choose_instructions has checked
         self.library = library
+        self.instructions = instructions
         self.num_threads = num_threads
         self.config = read_config(folder)
         layout = LAYOUTS[self.config["model_type"]]
@@ -82,7 +67,9 @@ class NativeEncoder:
             raise MemoryError("no memory for the weights of the encoder")
 
     def __str__(self) -> str:
-        return "encoder in C++"
+        threads = f"{self.num_threads} threads" if self.num_threads > 1 else "1 thread"
+        title = self.instructions.title
+        return f"encoder in C++ ({title}, {threads}, may use {count_cores()} cores)"
 
     def __del__(self) -> None:
         if getattr(self, "handle", None):
@@ -140,14 +127,12 @@ class NativeEncoder:
         return batch.num_tokens
 
 
-def find_obstacle(folder: Path, *, device: str, dtype: str) -> str | None:
-    """Returns why the encoder in C++ cannot run a checkpoint here; None if it can.
+def find_obstacle(folder: Path, *, device: str) -> str | None:
+    """Returns why the encoder in C++ cannot run a checkpoint on a device; None if it can.
 
     Args:
         folder: a checkpoint of any model for sequence classification of transformers.
         device: where to run, such as "cpu" or "cuda:0".
-        dtype: "float32" or "bfloat16". Not bfloat16 on a processor with AMX, which torch uses and
-            this code does not.
     """
     config = read_config(folder)
     layout = LAYOUTS.get(str(config.get("model_type")))
@@ -155,13 +140,6 @@ def find_obstacle(folder: Path, *, device: str, dtype: str) -> str | None:
         return f"it has no code for {config.get('model_type')}"
     if not device.startswith("cpu"):
         return f"it has no code for {device.partition(':')[0]}"
-    missing = [name for name in NEEDED[dtype] if name not in read_flags()]
-    if missing:
-        return f"the processor has no {missing[0]}"
-    if dtype == "bfloat16" and "amx_bf16" in read_flags():
-        return "it cannot use the processor's AMX for bfloat16, which torch does"
-    if load_library() is None:
-        return "it was not built: install g++, then this package again"
     return layout.find_obstacle(config) or _find_unreadable(folder, layout=layout, config=config)
 
 
@@ -169,22 +147,6 @@ def read_config(folder: Path) -> dict[str, Any]:
     """Returns config.json."""
     config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     return config
-
-
-@cache
-def load_library() -> ctypes.CDLL | None:
-    """Returns the library in C++; None if it was not built or has another interface."""
-    spec = find_spec(LIBRARY)
-    if spec is None or spec.origin is None:
-        return None
-    try:
-        library = ctypes.CDLL(spec.origin)
-        for name, (arguments, result) in SIGNATURES.items():
-            function = getattr(library, name)
-            function.argtypes, function.restype = arguments, result
-    except (OSError, AttributeError):
-        return None
-    return library if library.emotion_interface() == INTERFACE else None
 
 
 def _find_unreadable(folder: Path, *, layout: Layout, config: dict[str, Any]) -> str | None:

@@ -37,6 +37,16 @@ def count_cores() -> int:
     return max(1, int(min(len(cores), _read_quota())))
 
 
+def choose_num_threads(wanted: int) -> int:
+    """Returns how many threads to compute with: at most one for each core that is ours.
+
+    Args:
+        wanted: how many to use at most; 0 is as many as possible.
+    """
+    num_cores = count_cores()
+    return min(wanted or num_cores, num_cores)
+
+
 def _read_quota() -> float:
     """Returns the least quota of our control group and of those around it, in CPUs."""
     found = float("inf")

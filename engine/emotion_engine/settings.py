@@ -8,9 +8,11 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any, Self
 
 from emotion_engine.errors import SettingsError
+from emotion_engine.instructions import INSTRUCTION_SETS
 
 DTYPES = ("auto", "bfloat16", "float32")
-ENCODERS = ("auto", "native", "torch", "padded")
+NATIVE_ENCODERS = ("native", *(f"native-{each.name}" for each in INSTRUCTION_SETS))
+ENCODERS = ("auto", *NATIVE_ENCODERS, "torch", "padded")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +67,14 @@ class EngineSettings(CheckpointSettings):
 
     Attributes:
         dtype: "bfloat16", "float32", or "auto": bfloat16 if the device has it in hardware.
-        encoder: "native" (C++; needs a CPU with AVX-512 and BERT, DistilBERT, RoBERTa or
-            XLM-RoBERTa), "torch" (without padding where possible), "padded" (transformers' own
-            model), or "auto": native if it can run, else torch.
+        encoder: "native" (C++; needs a CPU with AVX2 and BERT, DistilBERT, RoBERTa or
+            XLM-RoBERTa), "native-avx2" and so on (C++ with these instructions), "torch" (without
+            padding where possible), "padded" (transformers' own model), or "auto": native if it
+            can run, else torch.
         max_batch_tokens: maximum tokens per forward pass; larger batches take several. 0 is 8,192
             in C++, and in torch 2,048 on a CPU and 16,384 on a GPU.
-        num_threads: CPU threads of a forward pass; 0 is one for each core that the process may
-            use (see `processor.count_cores`).
+        num_threads: CPU threads of a forward pass, at most one for each core that the process may
+            use (see `processor.count_cores`); 0 is as many.
     """
 
     checkpoint: str = "1/checkpoint"

@@ -21,7 +21,7 @@ from emotion_engine.attention import (
 from emotion_engine.errors import ForwardRefused, OutOfMemory
 from emotion_engine.heads import PACKED_HEADS
 from emotion_engine.packing import PackedBatch, token_sizes
-from emotion_engine.processor import count_cores
+from emotion_engine.processor import choose_num_threads
 
 # Two cores with AVX-512, all-MiniLM-L6-v2 in bf16, 64 lyrics of 10 to 128 tokens: 107 rows/s at
 # 1,024 tokens per forward; 113 at 2,048, 4,096 and 8,192 (2026-11). Small forwards warm up faster.
@@ -54,12 +54,12 @@ def load_torch_encoder(
         device: where to run.
         dtype: "float32" or "bfloat16".
         is_padded: compute padding, although the architecture may not need it.
-        num_threads: CPU threads of torch in this process; 0 is one for each core that is ours, but
-            not more than torch has.
+        num_threads: CPU threads of torch in this process, at most one for each core that is ours;
+            0 is as many as torch has.
         max_length: tokens of the longest row.
         reason: why torch computes, for the log.
     """
-    torch.set_num_threads(num_threads or min(count_cores(), torch.get_num_threads()))
+    torch.set_num_threads(choose_num_threads(num_threads or torch.get_num_threads()))
     transformers_logging.disable_progress_bar()  # it would be noise in a server's log
     model = AutoModelForSequenceClassification.from_pretrained(
         folder,

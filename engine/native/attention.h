@@ -10,8 +10,8 @@ inline int round_up(int x, int step) { return (x + step - 1) / step * step; }
 // One thread's buffers for attention over rows up to a given length.
 template <class P>
 struct AttentionRoom {
-  Buffer<typename P::Element> keys;    // panels of 64 tokens, each [head_dim / GROUP][64][GROUP]
-  Buffer<typename P::Element> values;  // panels of 64 dimensions, each [tokens / GROUP][64][GROUP]
+  Buffer<typename P::Element> keys;    // panels of tokens, each [head_dim / GROUP][PANEL][GROUP]
+  Buffer<typename P::Element> values;  // panels of dimensions, each [tokens / GROUP][PANEL][GROUP]
   Buffer<float> scores;                // [TILE_ROWS][padded tokens]
   Buffer<typename P::Element> shares;  // [TILE_ROWS][padded tokens]
 
@@ -72,25 +72,21 @@ void pack_values(
 template <class P>
 void soften(int num_rows, int num_tokens, float scale, AttentionRoom<P>& room, float* factors) {
   const int padded = round_up(num_tokens, LANES);
-  const __mmask16 last = static_cast<__mmask16>(0xFFFF >> (padded - num_tokens));
+  const int last = padded - LANES, num_last = num_tokens - last;  // the last vector, its tokens
   for (int r = 0; r < num_rows; ++r) {
     float* scores = room.scores.get() + static_cast<size_t>(r) * padded;
-    Floats largest = all(-INFINITY);
-    for (int i = 0; i < padded; i += LANES) {
-      const __mmask16 mask = i + LANES < padded ? 0xFFFF : last;
-      largest = _mm512_mask_max_ps(largest, mask, largest, load(scores + i));
-    }
-    const Floats top = all(_mm512_reduce_max_ps(largest));
+    Floats largest = keep_first(load(scores + last), num_last, -INFINITY);
+    for (int i = 0; i < last; i += LANES) largest = larger(largest, load(scores + i));
+    const Floats top = all(largest_of(largest));
     Floats sum = all(0.0f);
     for (int i = 0; i < padded; i += LANES) {
-      const __mmask16 mask = i + LANES < padded ? 0xFFFF : last;
-      const Floats score = _mm512_mul_ps(_mm512_sub_ps(load(scores + i), top), all(scale));
-      const Floats share = _mm512_maskz_mov_ps(mask, exp(score));
-      sum = _mm512_add_ps(sum, share);
+      Floats share = exp((load(scores + i) - top) * all(scale));
+      if (i == last) share = keep_first(share, num_last, 0.0f);
+      sum = sum + share;
       store(scores + i, share);
     }
     encode<P>(scores, padded, room.shares.get() + static_cast<size_t>(r) * padded);
-    factors[r] = 1.0f / _mm512_reduce_add_ps(sum);
+    factors[r] = 1.0f / sum_of(sum);
   }
 }
 
@@ -125,7 +121,7 @@ void attend(
           room.values.get() + static_cast<size_t>(n) * padded, padded / P::GROUP,
           [&](int r, int c, Floats sums) {
             P::encode(
-                _mm512_mul_ps(sums, all(factors[r])),
+                sums * all(factors[r]),
                 context + static_cast<size_t>(start + r) * hidden_size + n + c);
           });
   }

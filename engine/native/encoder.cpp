@@ -1,20 +1,18 @@
-// A BERT encoder (Devlin et al., 2018) on packed rows, for processors with AVX-512.
+// A BERT encoder (Devlin et al., 2018) on packed rows.
 //
 // It computes what a classifier needs: the last hidden state of each row's first token. Of the
 // other tokens, the last layer computes only keys and values.
-#include <omp.h>
-#include <sched.h>
-
 #include <atomic>
 #include <chrono>
 #include <string_view>
 #include <vector>
 
 #include "attention.h"
+#include "threads.h"
 
 namespace emotion {
 
-constexpr int INTERFACE = 1;       // version of the functions below; native.py expects the same
+constexpr int INTERFACE = 2;       // version of the functions below; native.py expects the same
 constexpr int BLOCK = 48;          // tokens that go through a layer together
 constexpr int CHUNK_TOKENS = 256;  // tokens of the rows that one thread computes alone
 
@@ -60,56 +58,6 @@ struct Layer {
   Norm attention_norm;
   Linear<P> intermediate, output;
   Norm output_norm;
-};
-
-// Where the threads of a team wait for each other.
-//
-// A waiting thread yields after a moment. Sleeping threads often wake up on the same core and stay
-// there for milliseconds. OpenMP's barrier spins, which blocks the thread that it waits for: a
-// single text took five times as long.
-class Barrier {
- public:
-  void wait(int num_threads) {
-    const int round = round_.load(std::memory_order_relaxed);
-    if (num_waiting_.fetch_add(1, std::memory_order_acq_rel) == num_threads - 1) {
-      num_waiting_.store(0, std::memory_order_relaxed);
-      round_.store(round + 1, std::memory_order_release);
-      return;
-    }
-    for (int spins = 0; round_.load(std::memory_order_acquire) == round; ++spins)
-      if (spins < SPINS)
-        _mm_pause();
-      else
-        sched_yield();
-  }
-
- private:
-  static constexpr int SPINS = 200;
-  std::atomic<int> num_waiting_{0}, round_{0};
-};
-
-// The cores that the threads of a run are on. A thread that wakes up on the same core as another
-// moves to a free one; the system may move it again at any time.
-class Cores {
- public:
-  void spread() {
-    const int here = sched_getcpu();
-    if (here < 0 || here >= CPU_SETSIZE || take(here)) return;
-    cpu_set_t allowed, one;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
-    for (int core = 0; core < CPU_SETSIZE; ++core)
-      if (CPU_ISSET(core, &allowed) && take(core)) {
-        CPU_ZERO(&one);
-        CPU_SET(core, &one);
-        sched_setaffinity(0, sizeof one, &one);
-        sched_setaffinity(0, sizeof allowed, &allowed);
-        return;
-      }
-  }
-
- private:
-  bool take(int core) { return !is_taken_[core].exchange(true, std::memory_order_relaxed); }
-  std::atomic<bool> is_taken_[CPU_SETSIZE] = {};
 };
 
 // The threads that work on one chunk, as one of them sees them.
@@ -184,7 +132,7 @@ class AnyEncoder {
       const int64_t* ids, const int64_t* positions, const int64_t* offsets, int num_rows,
       int num_threads, float* pooled) = 0;
 
-  int64_t nanoseconds[NUM_PARTS] = {};  // of all threads, in all runs
+  std::atomic<int64_t> nanoseconds[NUM_PARTS] = {};  // of all threads, in all runs
 };
 
 template <class P>
@@ -230,23 +178,21 @@ class Encoder : public AnyEncoder {
         room.reserve(longest(offsets, starts), BLOCK, hidden_, intermediate_);
     Barrier barrier;
     Cores cores;
-#pragma omp parallel num_threads(num_threads)
-    {
-      const int rank = omp_get_thread_num();
-      if (num_threads > 1) cores.spread();
+    std::atomic<int> num_left{num_chunks};
+    run_threads(num_threads, [&](int rank, int size) {
+      if (size > 1) cores.spread();
       if (is_shared) {
-        const Team team{rank, omp_get_num_threads(), &barrier};
+        const Team team{rank, size, &barrier};
         encode({offsets, num_rows}, ids, positions, pooled, rooms[0], own_rooms[rank], team);
-      } else {
-#pragma omp for schedule(dynamic, 1)
-        for (int i = num_chunks - 1; i >= 0; --i) {
-          const Chunk chunk{offsets + starts[i], starts[i + 1] - starts[i]};
-          encode(
-              chunk, ids, positions, pooled + static_cast<size_t>(starts[i]) * hidden_, rooms[rank],
-              own_rooms[rank], Team{});
-        }
+        return;
       }
-    }
+      for (int i = --num_left; i >= 0; i = --num_left) {
+        const Chunk chunk{offsets + starts[i], starts[i + 1] - starts[i]};
+        encode(
+            chunk, ids, positions, pooled + static_cast<size_t>(starts[i]) * hidden_, rooms[rank],
+            own_rooms[rank], Team{});
+      }
+    });
     for (const auto& own : own_rooms)
       for (int part = 0; part < NUM_PARTS; ++part)
         nanoseconds[part] += own.stopwatch.nanoseconds[part];
@@ -358,8 +304,7 @@ class Encoder : public AnyEncoder {
     float* hidden = at(room.hidden, token);
     const float* word = words_.data() + id * hidden_;
     const float* place = positions_.data() + position * hidden_;
-    for (int i = 0; i < hidden_; i += LANES)
-      store(hidden + i, _mm512_add_ps(load(word + i), load(place + i)));
+    for (int i = 0; i < hidden_; i += LANES) store(hidden + i, load(word + i) + load(place + i));
     settle(norm_, hidden, at(room.inputs, token));
   }
 
@@ -400,7 +345,7 @@ class Encoder : public AnyEncoder {
       ChunkRoom<P>& room, ThreadRoom<P>& own, const Team& team) const {
     const auto add = [&](int row, int column, Floats x) {
       float* target = hidden + static_cast<size_t>(row) * hidden_ + column;
-      store(target, _mm512_add_ps(load(target), x));
+      store(target, load(target) + x);
     };
     const auto settle_all = [&](const Norm& norm) {
       share(num_tokens, team, [&](int t) {
@@ -468,6 +413,15 @@ class Encoder : public AnyEncoder {
   std::vector<Layer<P>> layers_;
 };
 
+// Whether the instructions of this build may be used, and compute what they should.
+inline bool can_run() {
+#ifdef EMOTION_HAS_TILES
+  return tile::request() && tiles_are_right();
+#else
+  return true;
+#endif
+}
+
 }  // namespace emotion
 
 extern "C" {
@@ -480,14 +434,19 @@ void* emotion_encoder_create(
   AnyEncoder* encoder = nullptr;
   try {
     if (name == "float32") encoder = new Encoder<Float32>(*description, vocabulary, num_positions);
+#ifdef EMOTION_HAS_BFLOAT16
     if (name == "bfloat16")
       encoder = new Encoder<Bfloat16>(*description, vocabulary, num_positions);
+#endif
   } catch (const std::bad_alloc&) {
   }
   return encoder;
 }
 
 int emotion_interface() { return emotion::INTERFACE; }
+
+// The caller has checked that the processor has the instructions of this build.
+int emotion_can_run() { return emotion::can_run(); }
 
 // Returns 0 for success, 1 for no memory, 2 for an id or position out of range.
 int emotion_encoder_run(
@@ -507,7 +466,8 @@ int emotion_encoder_run(
 // Nanoseconds of all threads in all runs so far, in the order of `Part`.
 void emotion_encoder_times(const void* encoder, int64_t* nanoseconds) {
   using namespace emotion;
-  std::copy_n(static_cast<const AnyEncoder*>(encoder)->nanoseconds, +NUM_PARTS, nanoseconds);
+  const auto& own = static_cast<const AnyEncoder*>(encoder)->nanoseconds;
+  std::copy(std::begin(own), std::end(own), nanoseconds);
 }
 
 // A linear layer of the head: `results` is [num_rows][outputs].

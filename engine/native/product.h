@@ -9,11 +9,12 @@
 #include <new>
 
 #include "precision.h"
+#include "tiles.h"
 
 namespace emotion {
 
-constexpr int PANEL = 64;     // columns of a panel of the right factor
-constexpr int TILE_ROWS = 6;  // rows of a tile: 6 x 4 vectors of sums, of 32 registers
+constexpr int PANEL = PANEL_VECTORS * LANES;  // columns of a panel of the right factor
+constexpr int TILE_ROWS = 6;                  // rows of a tile, whose sums stay in registers
 
 // Memory that starts on a cache line.
 template <class T>
@@ -41,12 +42,11 @@ struct Ahead {
   const char* start = nullptr;
   int step = 0;
   void fetch(int k) const {
-    for (int b = 0; b < step; b += 64)
-      _mm_prefetch(start + static_cast<size_t>(k) * step + b, _MM_HINT_T1);
+    for (int b = 0; b < step; b += 64) prefetch(start + static_cast<size_t>(k) * step + b);
   }
 };
 
-// One tile: ROWS rows of the left factor with VECTORS * 16 columns of one panel. `finish(row,
+// One tile: ROWS rows of the left factor with VECTORS * LANES columns of one panel. `finish(row,
 // column, sums)` takes each vector of sums; row and column count from the tile's corner.
 template <class P, int ROWS, int VECTORS, class Finish>
 inline void multiply_tile(
@@ -54,7 +54,7 @@ inline void multiply_tile(
     size_t panel_stride, int inner_groups, Ahead ahead, Finish&& finish) {
   Floats sums[ROWS][VECTORS];
   for (int r = 0; r < ROWS; ++r)
-    for (int v = 0; v < VECTORS; ++v) sums[r][v] = _mm512_setzero_ps();
+    for (int v = 0; v < VECTORS; ++v) sums[r][v] = all(0.0f);
   for (int k = 0; k < inner_groups; ++k) {
     ahead.fetch(k);
     decltype(P::load_right(panel)) columns[VECTORS];
@@ -62,15 +62,14 @@ inline void multiply_tile(
       columns[v] = P::load_right(panel + k * panel_stride + v * LANES * P::GROUP);
     for (int r = 0; r < ROWS; ++r) {
       const auto spread = P::spread_left(left + r * left_stride + k * P::GROUP);
-      for (int v = 0; v < VECTORS; ++v)
-        sums[r][v] = P::multiply_add(sums[r][v], spread, columns[v]);
+      for (int v = 0; v < VECTORS; ++v) sums[r][v] = multiply_add(spread, columns[v], sums[r][v]);
     }
   }
   for (int r = 0; r < ROWS; ++r)
     for (int v = 0; v < VECTORS; ++v) finish(r, v * LANES, sums[r][v]);
 }
 
-// The same for 1 to 6 rows, and for a panel of 16, 32, 48 or 64 columns.
+// The same for 1 to 6 rows, and for a panel of 1 to PANEL_VECTORS vectors.
 template <class P, int VECTORS, int ROWS = TILE_ROWS, class... Rest>
 inline void multiply_rows(int num_rows, Rest&&... rest) {
   if constexpr (ROWS > 1) {
@@ -79,7 +78,7 @@ inline void multiply_rows(int num_rows, Rest&&... rest) {
   multiply_tile<P, ROWS, VECTORS>(rest...);
 }
 
-template <class P, int VECTORS = PANEL / LANES, class Finish>
+template <class P, int VECTORS = PANEL_VECTORS, class Finish>
 inline void multiply_panel(
     int num_rows, int num_columns, const typename P::Element* left, size_t left_stride,
     const typename P::Element* panel, int inner_groups, Finish&& finish) {
@@ -93,7 +92,7 @@ inline void multiply_panel(
       finish);
 }
 
-// A linear layer: weights in panels of 64 outputs, each [inner / GROUP][64][GROUP].
+// A linear layer: weights in panels of outputs, each [inner / GROUP][PANEL][GROUP].
 template <class P>
 class Linear {
  public:
@@ -109,24 +108,29 @@ class Linear {
     }
   }
 
-  // The 64 outputs from `column` on, a multiple of 64, for `num_rows` rows, each [inputs];
-  // `finish(row, column, floats)` takes sixteen outputs at a time, bias added.
+  // The outputs of the panel from `column` on, for `num_rows` rows, each [inputs];
+  // `finish(row, column, floats)` takes a vector of outputs at a time, bias added.
   template <class Finish>
   void apply(int num_rows, const typename P::Element* left, int column, Finish&& finish) const {
-    const int num_tiles = (num_rows + TILE_ROWS - 1) / TILE_ROWS;
     const typename P::Element* panel = packed_.get() + static_cast<size_t>(column) * inputs;
+    const auto add_bias = [&](int row, int c, Floats sums) {
+      finish(row, column + c, sums + load(bias_.get() + column + c));
+    };
+#ifdef EMOTION_HAS_TILES
+    if constexpr (P::GROUP == 2)
+      return multiply_tiled(num_rows, left, inputs, panel, PANEL, add_bias);
+#endif
+    const int num_tiles = (num_rows + TILE_ROWS - 1) / TILE_ROWS;
     // Each tile of this panel prefetches a part of the next panel: weights are not in the cache.
     const char* next = reinterpret_cast<const char*>(panel + static_cast<size_t>(PANEL) * inputs);
     const int step = PANEL * P::GROUP * sizeof(typename P::Element) / num_tiles;
     for (int tile = 0; tile < num_tiles; ++tile) {
       const Ahead ahead{next + static_cast<size_t>(tile) * step * (inputs / P::GROUP), step};
       const int start = num_rows * tile / num_tiles, end = num_rows * (tile + 1) / num_tiles;
-      multiply_rows<P, PANEL / LANES>(
+      multiply_rows<P, PANEL_VECTORS>(
           end - start, left + static_cast<size_t>(start) * inputs, inputs, panel, PANEL * P::GROUP,
-          inputs / P::GROUP, ahead, [&](int r, int c, Floats sums) {
-            const Floats biased = _mm512_add_ps(sums, load(bias_.get() + column + c));
-            finish(start + r, column + c, biased);
-          });
+          inputs / P::GROUP, ahead,
+          [&](int r, int c, Floats sums) { add_bias(start + r, c, sums); });
     }
   }
 

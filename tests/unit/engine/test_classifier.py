@@ -1,5 +1,6 @@
 """The classifier against plain transformers, and a row alone against the same row in a batch."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from emotion_client.tokenizer import TextTokenizer
 from emotion_engine.checkpoint import Checkpoint, read_checkpoint
 from emotion_engine.classifier import Classifier
-from emotion_engine.errors import OutOfMemory, SettingsError
+from emotion_engine.errors import NotFinite, OutOfMemory, SettingsError
 from emotion_engine.packing import token_sizes
 from emotion_engine.settings import EngineSettings
 from emotion_training.checkpoint.prepare import prepare
@@ -31,7 +32,7 @@ BUDGET = 512
 every_encoder = pytest.mark.parametrize(
     ("kind", "encoder"),
     [
-        # In C++ where the processor has AVX-512.
+        # In C++ where the processor has AVX2.
         *((kind, "auto") for kind in ("bert", "distilbert", "roberta", "xlm-roberta")),
         *((kind, "torch") for kind in PACKED_KINDS),
         *((kind, "padded") for kind in ("bert", "roberta", "modernbert-mean", "electra")),
@@ -282,3 +283,35 @@ def test_predict_packed_forwards_are_rounded_up_to_a_warmed_size(row_lens):
     for forward in predict_adding(AddingEncoder(), draw_rows(row_lens), budget=300).forwards:
         sizes = [size for size in token_sizes(300) if size >= forward.num_tokens]
         assert forward.num_computed_tokens == sizes[0]
+
+
+class BrokenEncoder(AddingEncoder):
+    """Its answer to a row that has the id 13 is no number."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
+
+    def compute_logits(self, batch):
+        logits = super().compute_logits(batch)
+        for i, (start, end) in enumerate(pairwise(batch.cu_seqlens)):
+            if 13 in batch.input_ids[start:end]:
+                logits[i, 0] = self.value
+        return logits
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_predict_answer_that_is_no_number_fails_its_row_alone(value):
+    classifier = Classifier(CHECKPOINT, encoder=BrokenEncoder(value), max_batch_tokens=200)
+    outcome = classifier.predict([np.array(ids) for ids in ([1, 2], [5, 13], [7])])
+    assert np.isfinite(outcome.take(slice(0, 1))).all()
+    assert np.isfinite(outcome.take(slice(2, 3))).all()
+    with pytest.raises(NotFinite, match="the model computed NaN"):
+        outcome.take(slice(0, 2))
+
+
+def test_warm_up_all_answers_nan_is_an_error():
+    classifier = Classifier(CHECKPOINT, encoder=BrokenEncoder(np.nan), max_batch_tokens=32)
+    classifier.encoder.end_id = 13
+    with pytest.raises(NotFinite, match="computed NaN"):
+        classifier.warm_up()

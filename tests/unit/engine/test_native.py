@@ -1,21 +1,22 @@
 """The encoder in C++: when it is used, and that it agrees with torch and is deterministic."""
 
-import platform
-import shutil
+import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
-from emotion_engine import native
+from emotion_engine import encoder as encoder_module
+from emotion_engine import processor
 from emotion_engine.checkpoint import read_checkpoint
 from emotion_engine.classifier import Classifier, softmax
 from emotion_engine.encoder import load_encoder
 from emotion_engine.errors import SettingsError
-from emotion_engine.native import NEEDED, NativeEncoder, find_obstacle, load_library
+from emotion_engine.instructions import INSTRUCTION_SETS, choose_instructions
+from emotion_engine.native import NativeEncoder, find_obstacle
 from emotion_engine.packing import pack
-from emotion_engine.processor import read_flags
 from emotion_engine.settings import EngineSettings
 from emotion_engine.torch_encoder import PackedEncoder, PaddedEncoder
 from safetensors.torch import load_file, save_file
@@ -25,8 +26,8 @@ from checkpoints import LABELS, MAX_LENGTH, edit_json
 
 NATIVE_KINDS = ("bert", "distilbert", "roberta", "xlm-roberta")
 DTYPES = ("float32", "bfloat16")
-ALL_FLAGS = {"fpu", *NEEDED["bfloat16"]}
 NUM_BATCHES = 200  # of each architecture and dtype
+NAN_OF_LOW_BITS = np.int32(0x7F800001).view(np.float32)  # rounded to bfloat16, infinite
 
 
 def build_model(**settings):
@@ -58,8 +59,8 @@ def folder_of(tmp_path):
     return save
 
 
-def obstacle_of(folder, *, device="cpu", dtype="float32"):
-    return find_obstacle(folder, device=device, dtype=dtype)
+def obstacle_of(folder, *, device="cpu"):
+    return find_obstacle(folder, device=device)
 
 
 def load(folder, *, dtype="float32", wanted="auto", num_threads=2):
@@ -67,39 +68,23 @@ def load(folder, *, dtype="float32", wanted="auto", num_threads=2):
 
 
 def skip_where_it_cannot_run(dtype="float32"):
-    """Skips because of the processor or a missing compiler; any other obstacle is a defect."""
-    missing = [name for name in NEEDED[dtype] if name not in read_flags()]
-    if missing:
-        pytest.skip(f"the processor has no {missing[0]}")
-    if dtype == "bfloat16" and "amx_bf16" in read_flags():
-        pytest.skip("the processor has AMX")
-    if shutil.which("g++") is None and load_library() is None:
-        pytest.skip("there is no g++")
+    """Skips where no library in C++ can compute in a dtype."""
+    found = choose_instructions(dtype)
+    if isinstance(found, str):
+        pytest.skip(found)
 
 
-@pytest.fixture
-def flags(monkeypatch):
-    """The flags of a processor with all that is needed; a test may change them."""
-    found = set(ALL_FLAGS)
-    monkeypatch.setattr(native, "read_flags", lambda: found)
-    monkeypatch.setattr(native, "load_library", lambda: object())
-    return found
+def list_encoders(dtypes=DTYPES):
+    """Returns the kinds of C++ encoder that can run here, with a dtype of each."""
+    return [
+        pytest.param(f"native-{each.name}", dtype, id=f"{each.name}-{dtype}")
+        for each in INSTRUCTION_SETS
+        for dtype in dtypes
+        if choose_instructions(dtype, wanted=each.name) is each
+    ]
 
 
-# When it is used.
-
-
-@pytest.mark.skipif(
-    platform.machine() != "x86_64" or shutil.which("g++") is None, reason="needs g++ on x86-64"
-)
-def test_load_library_is_built_if_there_is_a_compiler():
-    assert load_library() is not None
-
-
-def test_load_library_another_interface_is_not_used(monkeypatch):
-    skip_where_it_cannot_run()
-    monkeypatch.setattr(native, "INTERFACE", 0)
-    assert load_library.__wrapped__() is None
+# When it is used; test_instructions.py has what follows from the processor.
 
 
 @pytest.mark.parametrize("kind", NATIVE_KINDS)
@@ -107,7 +92,8 @@ def test_load_encoder_auto_is_native_without_an_obstacle(kind, source_of):
     skip_where_it_cannot_run()
     encoder = load(source_of(kind))
     assert type(encoder) is NativeEncoder
-    assert str(encoder) == "encoder in C++"
+    pattern = r"encoder in C\+\+ \((AVX-512|AVX2), (1 thread|\d+ threads), may use \d+ cores\)"
+    assert re.fullmatch(pattern, str(encoder))
 
 
 def test_native_encoder_takes_large_forwards_and_warms_up_with_one(folder_of):
@@ -117,26 +103,7 @@ def test_native_encoder_takes_large_forwards_and_warms_up_with_one(folder_of):
     assert encoder.sizes_to_warm(8192) == (8192,)
 
 
-@pytest.mark.parametrize("name", NEEDED["bfloat16"])
-def test_find_obstacle_missing_flag_is_named(name, flags, folder_of):
-    folder = folder_of()
-    assert obstacle_of(folder, dtype="bfloat16") is None
-    flags.remove(name)
-    assert obstacle_of(folder, dtype="bfloat16") == f"the processor has no {name}"
-
-
-def test_find_obstacle_to_bfloat16_is_not_one_to_float32(flags, folder_of):
-    folder = folder_of()
-    flags.add("amx_bf16")
-    sentence = "it cannot use the processor's AMX"
-    assert obstacle_of(folder, dtype="bfloat16").startswith(sentence)
-    assert obstacle_of(folder) is None
-    flags -= {"amx_bf16", "avx512_bf16"}
-    assert obstacle_of(folder, dtype="bfloat16") == "the processor has no avx512_bf16"
-    assert obstacle_of(folder) is None
-
-
-def test_find_obstacle_gpu_is_named(flags, folder_of):
+def test_find_obstacle_gpu_is_named(folder_of):
     assert obstacle_of(folder_of(), device="cuda:0") == "it has no code for cuda"
 
 
@@ -151,17 +118,17 @@ def test_find_obstacle_gpu_is_named(flags, folder_of):
         ({"is_decoder": True}, "decoders"),
     ],
 )
-def test_find_obstacle_shape_without_code_is_named(settings, found, flags, folder_of):
+def test_find_obstacle_shape_without_code_is_named(settings, found, folder_of):
     assert found in str(obstacle_of(folder_of(**settings)))
 
 
-def test_find_obstacle_missing_setting_is_named(flags, folder_of):
+def test_find_obstacle_missing_setting_is_named(folder_of):
     folder = folder_of()
     edit_json(folder / "config.json", layer_norm_eps=None)
     assert obstacle_of(folder) == "config.json has no layer_norm_eps"
 
 
-def test_find_obstacle_weight_under_another_name_is_named(flags, folder_of):
+def test_find_obstacle_weight_under_another_name_is_named(folder_of):
     file = folder_of() / "model.safetensors"
     weights = load_file(file)
     weights["bert.embeddings.LayerNorm.gamma"] = weights.pop("bert.embeddings.LayerNorm.weight")
@@ -171,13 +138,13 @@ def test_find_obstacle_weight_under_another_name_is_named(flags, folder_of):
 
 
 @pytest.mark.parametrize("change", [{"hidden_size": 128}, {"intermediate_size": 256}])
-def test_find_obstacle_weights_of_another_shape_are_named(flags, folder_of, change):
+def test_find_obstacle_weights_of_another_shape_are_named(folder_of, change):
     folder = folder_of()
     edit_json(folder / "config.json", **change)
     assert str(obstacle_of(folder)).startswith("config.json does not fit the shape of bert.")
 
 
-def test_find_obstacle_bfloat16_on_disk_is_named(flags, tmp_path):
+def test_find_obstacle_bfloat16_on_disk_is_named(tmp_path):
     build_model().to(torch.bfloat16).save_pretrained(tmp_path)
     assert obstacle_of(tmp_path) == "it cannot read weights in BF16"
 
@@ -191,14 +158,21 @@ def test_load_encoder_architecture_without_code_runs_in_torch(kind, expected, so
     assert f"no C++: it has no code for {kind.partition('-')[0]}" in str(encoder)
 
 
-def test_load_encoder_not_built_falls_back_unless_native_is_wanted(flags, monkeypatch, folder_of):
+def test_load_encoder_not_built_falls_back_unless_native_is_wanted(monkeypatch, folder_of):
     folder = folder_of()
-    monkeypatch.setattr(native, "load_library", lambda: None)
+    sentence = "it was not built for AVX2: install g++"
+    monkeypatch.setattr(encoder_module, "choose_instructions", lambda *_, **__: sentence)
     encoder = load(folder)
     assert type(encoder) is PackedEncoder
-    assert "no C++: it was not built" in str(encoder)
+    assert f"no C++: {sentence}" in str(encoder)
     with pytest.raises(SettingsError, match=r"encoder is 'native', but it was not built.*'torch'"):
         load(folder, wanted="native")
+
+
+def test_load_encoder_more_threads_than_cores_uses_one_for_each_core(monkeypatch, folder_of):
+    skip_where_it_cannot_run()
+    monkeypatch.setattr(processor, "count_cores", lambda: 2)
+    assert load(folder_of(), wanted="native", num_threads=64).num_threads == 2
 
 
 @pytest.mark.parametrize(("wanted", "kind"), [("torch", PackedEncoder), ("padded", PaddedEncoder)])
@@ -236,25 +210,24 @@ def test_native_encoder_does_not_need_torch(folder_of):
         pytest.param({"intermediate_size": 320}, id="intermediate-of-320"),
     ],
 )
-def test_compute_logits_any_shape_equals_torch(settings, folder_of):
-    skip_where_it_cannot_run()
+@pytest.mark.parametrize(("wanted", "dtype"), list_encoders(("float32",)))
+def test_compute_logits_any_shape_equals_torch(settings, wanted, dtype, folder_of):
     rng = np.random.default_rng(1)
     row_lens = [1, 2, 15, 16, 17, 63, 64, 65, 300, 512]
     rows = [rng.integers(0, 300, size=n) for n in row_lens]
     (batch,) = pack(rows, max_batch_tokens=2048)
     folder = folder_of(**settings)
-    own, torchs = (load(folder, wanted=wanted) for wanted in ("native", "torch"))
-    expected = softmax(torchs.compute_logits(batch))
+    own = load(folder, wanted=wanted, dtype=dtype)
+    expected = softmax(load(folder, wanted="torch").compute_logits(batch))
     assert expected.std(axis=0).max() > 0.05
     for own.num_threads in (1, 2, 5):
         assert np.abs(softmax(own.compute_logits(batch)) - expected).max() <= 1e-5
 
 
 @pytest.mark.parametrize("kind", NATIVE_KINDS)
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_predict_is_bit_identical_in_any_batch_with_any_threads(kind, dtype, prepared_of):
-    skip_where_it_cannot_run(dtype)
-    settings = EngineSettings(dtype=dtype, encoder="native", max_batch_tokens=512)
+@pytest.mark.parametrize(("wanted", "dtype"), list_encoders())
+def test_predict_is_bit_identical_in_any_batch_with_any_threads(kind, wanted, dtype, prepared_of):
+    settings = EngineSettings(dtype=dtype, encoder=wanted, max_batch_tokens=512)
     classifier = Classifier.load(read_checkpoint(prepared_of(kind)), settings=settings)
     rng = np.random.default_rng(2)
     rows = [rng.integers(5, 200, size=n) for n in rng.integers(1, MAX_LENGTH + 1, size=100)]
@@ -279,10 +252,24 @@ def test_compute_logits_beyond_the_embeddings_is_an_error(ids, max_len, folder_o
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_compute_logits_nan_weight_gives_nan(dtype, tmp_path):
+@pytest.mark.parametrize("value", [NAN_OF_LOW_BITS, np.nan, np.inf])
+def test_compute_logits_weight_that_is_no_number_gives_nan(value, dtype, tmp_path):
     skip_where_it_cannot_run(dtype)
     model = build_model()
-    model.bert.encoder.layer[0].attention.self.query.weight.data[0, 0] = torch.nan
+    weight = model.bert.encoder.layer[0].attention.self.query.weight.data
+    weight.view(torch.int32)[0, 0] = int(np.float32(value).view(np.int32))
     model.save_pretrained(tmp_path)
     (batch,) = pack([np.arange(1, 20)], max_batch_tokens=32)
     assert np.isnan(load(tmp_path, dtype=dtype, wanted="native").compute_logits(batch)).all()
+
+
+def test_compute_logits_concurrent_calls_get_their_own_answers(folder_of):
+    skip_where_it_cannot_run()
+    encoder = load(folder_of(), wanted="native")
+    rng = np.random.default_rng(3)
+    rows = [[rng.integers(0, 300, size=n) for n in rng.integers(1, 100, size=6)] for _ in range(40)]
+    batches = [next(pack(each, max_batch_tokens=1024)) for each in rows]
+    expected = [encoder.compute_logits(batch) for batch in batches]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(encoder.compute_logits, batches * 5))
+    assert [x.tobytes() for x in found] == [x.tobytes() for x in expected] * 5

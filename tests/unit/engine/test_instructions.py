@@ -1,0 +1,192 @@
+"""The instruction sets of the C++ encoder: which one is chosen, and that all compute the same."""
+
+import ctypes
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from emotion_engine import instructions, native
+from emotion_engine.instructions import (
+    AMX,
+    AVX2,
+    AVX512,
+    INSTRUCTION_SETS,
+    choose_instructions,
+    declare,
+    load_library,
+)
+from emotion_engine.native import NativeEncoder
+from emotion_engine.packing import pack
+from emotion_engine.processor import read_flags
+from transformers import AutoModelForSequenceClassification, BertConfig
+
+ENCODER = Path(__file__).parents[3] / "engine" / "native" / "encoder.cpp"
+ALL_FLAGS = {flag for each in INSTRUCTION_SETS for flags in each.needed.values() for flag in flags}
+FLAGS = ("-std=c++17", "-O0", "-fopenmp", "-ffp-contract=off", "-mfma", "-shared", "-fPIC")
+
+needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++")
+
+
+@pytest.fixture
+def flags(monkeypatch):
+    """The flags of a processor that has everything, with all libraries; a test may change them."""
+    found = set(ALL_FLAGS)
+    monkeypatch.setattr(instructions, "read_flags", lambda: found)
+    monkeypatch.setattr(instructions, "load_library", lambda _: object())
+    return found
+
+
+# Which one is chosen.
+
+
+@pytest.mark.parametrize(
+    ("dtype", "lacking", "expected"),
+    [
+        ("bfloat16", (), AMX),
+        ("bfloat16", ("amx_bf16",), AVX512),
+        ("bfloat16", ("amx_tile",), AVX512),
+        ("float32", (), AVX512),
+        ("float32", ("avx512_bf16", "amx_bf16"), AVX512),
+        ("float32", ("avx512f",), AVX2),
+        ("float32", ("avx512vl",), AVX2),
+    ],
+)
+def test_choose_instructions_takes_the_fastest(dtype, lacking, expected, flags):
+    flags -= set(lacking)
+    assert choose_instructions(dtype) is expected
+
+
+@pytest.mark.parametrize(
+    ("dtype", "lacking", "reason"),
+    [
+        ("bfloat16", "avx512_bf16", "the processor has no avx512_bf16"),
+        ("bfloat16", "avx512f", "the processor has no avx512f"),
+        ("float32", "avx2", "the processor has no avx2"),
+        ("float32", "fma", "the processor has no fma"),
+    ],
+)
+def test_choose_instructions_none_names_what_is_missing(dtype, lacking, reason, flags):
+    flags -= {lacking, "avx512bw"} if dtype == "float32" else {lacking}
+    assert choose_instructions(dtype) == reason
+
+
+@pytest.mark.parametrize(
+    ("dtype", "wanted", "expected"),
+    [
+        ("bfloat16", "avx512", AVX512),
+        ("float32", "avx2", AVX2),
+        ("bfloat16", "avx2", "AVX2 has no bfloat16"),
+        ("float32", "amx", "AMX has no float32"),
+    ],
+)
+def test_choose_instructions_wanted_is_the_only_one_tried(dtype, wanted, expected, flags):
+    assert choose_instructions(dtype, wanted=wanted) == expected
+
+
+def test_choose_instructions_not_built_names_the_remedy(flags, monkeypatch):
+    monkeypatch.setattr(instructions, "load_library", lambda each: None if each is AVX2 else each)
+    sentence = "it was not built for AVX2: install g++, then this package again"
+    assert choose_instructions("float32", wanted="avx2") == sentence
+    assert choose_instructions("float32") is AVX512
+
+
+@pytest.mark.skipif(read_flags().isdisjoint({"avx2"}), reason="the processor has no avx2")
+@needs_compiler
+def test_load_library_is_built_if_there_is_a_compiler():
+    assert load_library(AVX2) is not None
+
+
+def test_load_library_another_interface_is_not_used(monkeypatch):
+    if isinstance(choose_instructions("float32"), str):
+        pytest.skip("no library runs here")
+    monkeypatch.setattr(instructions, "INTERFACE", 0)
+    assert load_library.__wrapped__(AVX2) is None
+
+
+@pytest.mark.skipif("amx_bf16" in read_flags(), reason="the processor has AMX")
+def test_load_library_amx_is_not_granted_without_amx():
+    """Linux refuses the tile registers, before any of its instructions would end the process."""
+    assert load_library(AMX) is None
+
+
+# What they compute.
+
+
+@pytest.fixture(scope="module")
+def build_reference(tmp_path_factory):
+    """Returns the encoder in plain C++, for so many lanes, with tiles or without."""
+    folder = tmp_path_factory.mktemp("reference")
+
+    def build(lanes, *, has_tiles=False):
+        target = folder / f"{lanes}{has_tiles}.so"
+        defines = [f"-DEMOTION_LANES={lanes}", *["-DEMOTION_SCALAR_TILES"] * has_tiles]
+        subprocess.run(["g++", *FLAGS, *defines, ENCODER, "-o", target], check=True)
+        return declare(ctypes.CDLL(target))
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A small random BERT: heads of 32, two layers, an intermediate size of more than one panel."""
+    sizes = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
+    sizes |= {"intermediate_size": 320, "vocab_size": 300, "initializer_range": 0.1}
+    target = tmp_path_factory.mktemp("model")
+    config = BertConfig(**sizes, num_labels=6)
+    AutoModelForSequenceClassification.from_config(config).save_pretrained(target)
+    return target
+
+
+@pytest.fixture
+def compute(folder, monkeypatch):
+    """Returns what a library computes of some rows, (num_rows, 6) float32."""
+
+    def compute(library, dtype, row_lens, num_threads=1):
+        monkeypatch.setattr(native, "load_library", lambda _: library)
+        encoder = NativeEncoder(folder, dtype=dtype, num_threads=num_threads, instructions=AVX512)
+        rng = np.random.default_rng(1)
+        rows = [rng.integers(0, 300, size=row_len) for row_len in row_lens]
+        (batch,) = pack(rows, max_batch_tokens=1024)
+        return encoder.compute_logits(batch)
+
+    return compute
+
+
+ROW_LENS = (1, 2, 7, 8, 9, 15, 16, 17, 33, 64, 65, 100)
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("each", "lanes", "dtype"),
+    [
+        pytest.param(AVX512, 16, "float32", id="avx512-float32"),
+        pytest.param(AVX512, 16, "bfloat16", id="avx512-bfloat16"),
+        pytest.param(AVX2, 8, "float32", id="avx2-float32"),
+    ],
+)
+def test_compute_logits_equals_the_reference_bit_by_bit(
+    each, lanes, dtype, build_reference, compute
+):
+    if choose_instructions(dtype, wanted=each.name) is not each:
+        pytest.skip(f"{each.title} does not run here in {dtype}")
+    found = compute(load_library(each), dtype, ROW_LENS)
+    assert np.isfinite(found).all()
+    assert found.tobytes() == compute(build_reference(lanes), dtype, ROW_LENS).tobytes()
+
+
+@needs_compiler
+def test_compute_logits_in_tiles_is_right_and_does_not_depend_on_the_batch(
+    build_reference, compute
+):
+    """AMX's way through the weights, with its instructions in plain C++."""
+    tiled = build_reference(16, has_tiles=True)
+    assert tiled.emotion_can_run()
+    expected = compute(tiled, "float32", ROW_LENS)  # which does not use them
+    found = compute(tiled, "bfloat16", ROW_LENS)
+    assert 0 < np.abs(found - expected).max() < 0.05
+    assert found.tobytes() == compute(tiled, "bfloat16", ROW_LENS, num_threads=3).tobytes()
+    for num_rows in (1, 5):  # the rows are drawn in this order
+        few = compute(tiled, "bfloat16", ROW_LENS[:num_rows])
+        assert found[:num_rows].tobytes() == few.tobytes()

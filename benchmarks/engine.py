@@ -32,7 +32,7 @@ from emotion_command.output import put
 from emotion_command.output_file import output_file
 from emotion_command.runner import Command
 from emotion_engine.errors import CheckpointError, SettingsError
-from emotion_engine.settings import DTYPES, ENCODERS, EngineSettings
+from emotion_engine.settings import CUDA_GRAPHS, DTYPES, ENCODERS, EngineSettings
 from emotion_loadtest.figure import format_figures, to_json
 
 COMMAND = Command("bench", extra="load")
@@ -55,6 +55,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add("--device", type=checked(find_device), default="cpu", help="such as cuda:0 (%(default)s)")
     add("--dtype", choices=DTYPES, default="auto", help="(%(default)s)")
     add("--encoder", choices=ENCODERS, default="auto", help="(%(default)s)")
+    graphs = "whole forward passes as CUDA graphs (%(default)s)"
+    add("--cuda-graphs", choices=CUDA_GRAPHS, default="off", help=graphs)
     threads = "CPU threads; 0 is one per core (0)"
     add("--threads", type=integer(0, 1024), default=0, metavar="NUMBER", help=threads)
     seconds = "of each measurement, at least (%(default)g)"
@@ -69,7 +71,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> int:
     """Measures, prints and writes; returns the exit code."""
-    settings = EngineSettings(dtype=args.dtype, encoder=args.encoder, num_threads=args.threads)
+    settings = EngineSettings(
+        dtype=args.dtype,
+        encoder=args.encoder,
+        num_threads=args.threads,
+        cuda_graphs=args.cuda_graphs,
+    )
     stopwatch = Stopwatch(args.device, seconds=args.seconds)
     bench = Bench(CHECKPOINT, settings, stopwatch, report=COMMAND.say)
     COMMAND.say(bench.describe())

@@ -24,9 +24,14 @@ MAX_FLASH_HEAD_DIM = 256
 
 
 class Attention(Protocol):
-    """Attention for the rows of one packed batch."""
+    """Attention for the rows of one packed batch.
 
-    def __init__(self, batch: PackedBatch, *, device: torch.device) -> None: ...
+    Args:
+        batch: its lengths.
+        cu_seqlens: (num_rows + 1,) int64, those of the batch, on the device.
+    """
+
+    def __init__(self, batch: PackedBatch, *, cu_seqlens: torch.Tensor) -> None: ...
 
     def attend(
         self,
@@ -96,12 +101,12 @@ def _packed_attention(
 class VarlenAttention:
     """FlashAttention's kernel for packed sequences, `torch.nn.attention.varlen` (CUDA, bf16)."""
 
-    def __init__(self, batch: PackedBatch, *, device: torch.device) -> None:
+    def __init__(self, batch: PackedBatch, *, cu_seqlens: torch.Tensor) -> None:
         # Here, since it imports all of torch's compiler, which takes a second.
         from torch.nn.attention.varlen import varlen_attn
 
         self.kernel: Callable[..., Any] = varlen_attn
-        self.cu_seqlens = torch.from_numpy(batch.cu_seqlens).to(device, torch.int32)
+        self.cu_seqlens = cu_seqlens.int()
         self.max_len = int(batch.row_lens.max())
         self.num_tokens = batch.num_tokens
 
@@ -167,7 +172,8 @@ class GroupedAttention:
     which it is computed.
     """
 
-    def __init__(self, batch: PackedBatch, *, device: torch.device) -> None:
+    def __init__(self, batch: PackedBatch, *, cu_seqlens: torch.Tensor) -> None:
+        device = cu_seqlens.device
         row_lens = batch.row_lens  # ascending
         padded_lens = -(-row_lens // GROUP_STEP) * GROUP_STEP
         place = np.arange(padded_lens.max())

@@ -93,7 +93,7 @@ class Classifier:
 
         Args:
             checkpoint: what to serve.
-            settings: dtype, encoder, token budget and threads.
+            settings: dtype, encoder, token budget, threads and CUDA graphs.
             device: a torch device, such as "cpu" or "cuda:0".
 
         Raises:
@@ -108,6 +108,7 @@ class Classifier:
             wanted=settings.encoder,
             num_threads=settings.num_threads,
             max_length=checkpoint.max_length,
+            has_graphs=settings.cuda_graphs == "on",
         )
         default = max(encoder.default_batch_tokens, checkpoint.max_length)
         max_batch_tokens = settings.max_batch_tokens or default

@@ -58,6 +58,7 @@ def load_encoder(
     wanted: str = "auto",
     num_threads: int = 0,
     max_length: int = DEFAULT_MAX_LENGTH,
+    has_graphs: bool = False,
 ) -> Encoder:
     """Loads the model of a checkpoint folder: safetensors only, no remote code.
 
@@ -68,10 +69,13 @@ def load_encoder(
         wanted: as `EngineSettings.encoder`.
         num_threads: as `EngineSettings.num_threads`.
         max_length: tokens of the longest row that it will get.
+        has_graphs: launch a forward pass as one CUDA graph.
 
     Raises:
-        SettingsError: `wanted` is "native", which cannot run here.
+        SettingsError: `wanted` is "native", or CUDA graphs are wanted, which cannot run here.
     """
+    if has_graphs and not device.startswith("cuda"):
+        raise SettingsError(f"cuda_graphs is 'on', but the device is {device}; choose 'off'")
     name, _, instruction_set = wanted.partition("-")
     obstacle = find_obstacle(folder, device=device)
     found = obstacle or choose_instructions(dtype, wanted=instruction_set or None)
@@ -91,4 +95,5 @@ def load_encoder(
         num_threads=num_threads,
         max_length=max_length,
         reason=f"no C++: {found}" if wanted == "auto" else "chosen",
+        has_graphs=has_graphs,
     )

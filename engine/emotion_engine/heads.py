@@ -106,7 +106,7 @@ class ModernBertHead(PackedHead):
         """Returns one vector per row; see `PackedHead.pool`."""
         if self.config.classifier_pooling == "cls":
             return super().pool(hidden, cu_seqlens)
-        return torch.segment_reduce(hidden[: cu_seqlens[-1]].float(), "mean", offsets=cu_seqlens)
+        return torch.segment_reduce(hidden.float(), "mean", offsets=cu_seqlens)
 
     def classify(self, pooled: torch.Tensor) -> torch.Tensor:
         """Returns logits; see `PackedHead.classify`."""

@@ -13,6 +13,7 @@ from emotion_engine.instructions import INSTRUCTION_SETS
 DTYPES = ("auto", "bfloat16", "float32")
 NATIVE_ENCODERS = ("native", *(f"native-{each.name}" for each in INSTRUCTION_SETS))
 ENCODERS = ("auto", *NATIVE_ENCODERS, "torch", "padded")
+CUDA_GRAPHS = ("off", "on")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,8 @@ class EngineSettings(CheckpointSettings):
             in C++, and in torch 2,048 on a CPU and 16,384 on a GPU.
         num_threads: CPU threads of a forward pass, at most one for each core that the process may
             use (see `processor.count_cores`); 0 is as many.
+        cuda_graphs: "on" launches all kernels of a forward pass at once (see `graphs`); it needs a
+            GPU, where the model runs packed with FlashAttention. "off" launches one by one.
     """
 
     checkpoint: str = "1/checkpoint"
@@ -82,9 +85,11 @@ class EngineSettings(CheckpointSettings):
     encoder: str = "auto"
     max_batch_tokens: int = 0
     num_threads: int = 0
+    cuda_graphs: str = "off"
 
     def __post_init__(self) -> None:
-        for name, choices in (("dtype", DTYPES), ("encoder", ENCODERS)):
+        allowed = {"dtype": DTYPES, "encoder": ENCODERS, "cuda_graphs": CUDA_GRAPHS}
+        for name, choices in allowed.items():
             value = getattr(self, name)
             if value not in choices:
                 raise SettingsError(f"{name} is {value!r}; choose one of {', '.join(choices)}")

@@ -15,10 +15,12 @@ from transformers.utils import logging as transformers_logging
 
 from emotion_engine.attention import (
     PACKED_ATTENTION,
+    VarlenAttention,
     choose_attention,
     register_packed_attention,
 )
-from emotion_engine.errors import ForwardRefused, OutOfMemory
+from emotion_engine.errors import ForwardRefused, OutOfMemory, SettingsError
+from emotion_engine.graphs import Capture, CudaCapture, GraphedForward
 from emotion_engine.heads import PACKED_HEADS
 from emotion_engine.packing import PackedBatch, token_sizes
 from emotion_engine.processor import choose_num_threads
@@ -46,6 +48,7 @@ def load_torch_encoder(
     num_threads: int,
     max_length: int,
     reason: str,
+    has_graphs: bool,
 ) -> PackedEncoder | PaddedEncoder:
     """Loads the model of a checkpoint folder: safetensors only, no remote code, eval mode.
 
@@ -58,6 +61,10 @@ def load_torch_encoder(
             0 is as many as torch has.
         max_length: tokens of the longest row.
         reason: why torch computes, for the log.
+        has_graphs: launch a forward pass as one CUDA graph.
+
+    Raises:
+        SettingsError: CUDA graphs are wanted, which cannot run here.
     """
     torch.set_num_threads(choose_num_threads(num_threads or torch.get_num_threads()))
     transformers_logging.disable_progress_bar()  # it would be noise in a server's log
@@ -77,7 +84,12 @@ def load_torch_encoder(
         "reason": reason,
     }
     if can_be_packed and not is_padded:
-        return PackedEncoder(model, **place)
+        encoder = PackedEncoder(model, **place)
+        if has_graphs:
+            encoder.use_graphs(CudaCapture(encoder.device), max_length=max_length)
+        return encoder
+    if has_graphs:
+        raise SettingsError("cuda_graphs is 'on', but this model is padded; choose 'off'")
     return PaddedEncoder(model, **place, max_length=max_length)
 
 
@@ -135,16 +147,52 @@ class PackedEncoder(_TorchEncoder):
         self.base = model.base_model.to(device, dtype)
         head_dim = model.config.hidden_size // model.config.num_attention_heads
         self.attention = choose_attention(device, dtype=dtype, head_dim=head_dim)
+        self.graphs: GraphedForward | None = None
+
+    def use_graphs(self, capture: Capture, *, max_length: int) -> None:
+        """Captures each size of forward pass at its first batch, and replays it from then on.
+
+        Args:
+            capture: such as `CudaCapture`.
+            max_length: tokens of the longest row.
+
+        Raises:
+            SettingsError: the kernel of attention needs to know more of a batch than a graph.
+        """
+        if self.attention is not VarlenAttention:
+            raise SettingsError(
+                f"cuda_graphs is 'on', but this model runs without FlashAttention on {self.device} "
+                f"in {self.base.dtype}; it needs bfloat16, compute capability 8 and heads of a "
+                "multiple of 8, at most 256; choose 'off'"
+            )
+        self.graphs = GraphedForward(
+            self._forward, capture=capture, device=self.device, max_length=max_length
+        )
+
+    def sizes_to_warm(self, max_batch_tokens: int) -> tuple[int, ...]:
+        """Returns all of `token_sizes`; with graphs the largest first, whose memory all share."""
+        sizes = super().sizes_to_warm(max_batch_tokens)
+        return sizes if self.graphs is None else sizes[::-1]
 
     def _compute(self, batch: PackedBatch) -> torch.Tensor:
-        ids, positions, cu_seqlens = (
-            send(x, device=self.device)
-            for x in (batch.input_ids, self.head.positions(batch), batch.cu_seqlens)
-        )
+        positions = self.head.positions(batch)
+        logits = None if self.graphs is None else self.graphs.compute(batch, positions)
+        if logits is not None:
+            return logits
+        inputs = (batch.input_ids, positions, batch.cu_seqlens)
+        return self._forward(batch, *(send(x, device=self.device) for x in inputs))
+
+    def _forward(
+        self,
+        batch: PackedBatch,
+        ids: torch.Tensor,
+        positions: torch.Tensor,
+        cu_seqlens: torch.Tensor,
+    ) -> torch.Tensor:
         hidden = self.base(
             input_ids=ids.unsqueeze(0),  # (1, num_computed_tokens)
             position_ids=positions.unsqueeze(0),
-            packed=self.attention(batch, device=self.device),
+            packed=self.attention(batch, cu_seqlens=cu_seqlens),
         ).last_hidden_state[0]  # (num_computed_tokens, hidden_size)
         logits: torch.Tensor = self.head(hidden, cu_seqlens)
         return logits

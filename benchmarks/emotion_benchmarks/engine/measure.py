@@ -139,6 +139,8 @@ class Bench:
                 dtype=self.dtype,
                 wanted=self.settings.encoder,
                 num_threads=self.num_threads,
+                max_length=config.max_position_embeddings,
+                has_graphs=self.settings.cuda_graphs == "on",
             )
         checkpoint = replace(
             read_checkpoint(self.checkpoint),

@@ -16,6 +16,13 @@ def test_no_checkpoint_is_code_2(monkeypatch, capsys, tmp_path):
     assert "run scripts/prepare_model.py" in err
 
 
+def test_cuda_graphs_without_a_gpu_are_code_2(monkeypatch, capsys, prepared_of):
+    monkeypatch.setattr(engine, "CHECKPOINT", prepared_of("bert"))
+    for model in ("default", "distilbert"):
+        assert engine.main(["--models", model, "--cuda-graphs=on", "--seconds=0.001"]) == 2
+        assert "cuda_graphs is 'on', but the device is cpu" in capsys.readouterr().err
+
+
 def test_measures_every_workload(monkeypatch, capsys, tmp_path, prepared_of):
     monkeypatch.setattr(engine, "CHECKPOINT", prepared_of("bert"))
     file = tmp_path / "bench.json"

@@ -33,6 +33,10 @@ def lay_out(row_lens):
     return batch
 
 
+def offsets_of(batch, *, device=CPU):
+    return torch.from_numpy(batch.cu_seqlens).to(device)
+
+
 def draw_qkv(batch, *, dtype=torch.float32):
     generator = torch.Generator().manual_seed(0)
     shape = (3, batch.num_computed_tokens, NUM_HEADS, HEAD_DIM)
@@ -92,7 +96,7 @@ class StrictKernel:
 def test_grouped_attention_equals_plain_softmax_for_each_window(row_lens):
     batch = lay_out(row_lens)
     qkv = draw_qkv(batch)
-    attention = GroupedAttention(batch, device=CPU)
+    attention = GroupedAttention(batch, cu_seqlens=offsets_of(batch))
     for window in WINDOWS:
         output = attention.attend(*qkv, scale=SCALE, window=window)
         expected = attend_plainly(batch, qkv, window=window)
@@ -104,7 +108,7 @@ def test_grouped_attention_equals_plain_softmax_for_each_window(row_lens):
 def test_grouped_attention_filler_changes_no_result():
     batch = lay_out([5, 17])
     qkv = draw_qkv(batch)
-    attention = GroupedAttention(batch, device=CPU)
+    attention = GroupedAttention(batch, cu_seqlens=offsets_of(batch))
     clean = attention.attend(*qkv, scale=SCALE, window=None)
     for x in qkv:
         x[batch.num_tokens :] = torch.nan
@@ -117,7 +121,7 @@ def test_varlen_attention_passes_the_kernel_what_it_needs(monkeypatch, row_lens)
     kernel = StrictKernel(batch)
     monkeypatch.setattr(varlen, "varlen_attn", kernel)
     qkv = draw_qkv(batch)
-    attention = VarlenAttention(batch, device=CPU)
+    attention = VarlenAttention(batch, cu_seqlens=offsets_of(batch))
     for window in WINDOWS:
         output = attention.attend(*qkv, scale=SCALE, window=window)
         expected = attend_plainly(batch, qkv, window=window)
@@ -131,7 +135,7 @@ def test_varlen_attention_real_kernel_equals_plain_softmax():
     batch = lay_out([40, 7, 40, 1, 64, 7, 23])
     device = torch.device("cuda")
     qkv = draw_qkv(batch, dtype=torch.bfloat16)
-    attention = VarlenAttention(batch, device=device)
+    attention = VarlenAttention(batch, cu_seqlens=offsets_of(batch, device=device))
     for window in WINDOWS:
         output = attention.attend(*(x.to(device) for x in qkv), scale=SCALE, window=window)
         expected = attend_plainly(batch, [x.float() for x in qkv], window=window)

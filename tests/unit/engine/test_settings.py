@@ -4,7 +4,13 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 from emotion_engine.errors import SettingsError
-from emotion_engine.settings import DTYPES, ENCODERS, CheckpointSettings, EngineSettings
+from emotion_engine.settings import (
+    CUDA_GRAPHS,
+    DTYPES,
+    ENCODERS,
+    CheckpointSettings,
+    EngineSettings,
+)
 
 
 def test_settings_no_parameters_give_the_defaults():
@@ -17,15 +23,28 @@ def test_settings_all_parameters_are_read_with_their_types():
         "dtype": "float32",
         "max_batch_tokens": "512",
         "num_threads": "3",
+        "cuda_graphs": "on",
     }
     assert EngineSettings.from_parameters(parameters) == EngineSettings(
-        checkpoint="../weights", dtype="float32", max_batch_tokens=512, num_threads=3
+        checkpoint="../weights",
+        dtype="float32",
+        max_batch_tokens=512,
+        num_threads=3,
+        cuda_graphs="on",
     )
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [*(("dtype", dtype) for dtype in DTYPES), *(("encoder", encoder) for encoder in ENCODERS)],
+    [
+        (name, value)
+        for name, values in {
+            "dtype": DTYPES,
+            "encoder": ENCODERS,
+            "cuda_graphs": CUDA_GRAPHS,
+        }.items()
+        for value in values
+    ],
 )
 def test_settings_known_choice_is_accepted(name, value):
     assert getattr(EngineSettings.from_parameters({name: value}), name) == value
@@ -42,6 +61,7 @@ def test_settings_missing_checkpoint_is_refused():
         ("dtyp", "auto", r"unknown parameter 'dtyp'.*max_batch_tokens"),
         ("dtype", "float16", r"'float16'; choose one of auto, bfloat16"),
         ("encoder", "cuda", r"'cuda'; choose one of auto, native"),
+        ("cuda_graphs", "true", r"'true'; choose one of off, on"),
         ("max_batch_tokens", "many", r"'many'; it must be an integer"),
         ("max_batch_tokens", "2.5", r"'2\.5'; it must be an integer"),
         ("max_batch_tokens", "", r"''; it must be an integer"),

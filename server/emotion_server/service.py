@@ -213,7 +213,8 @@ class Service:
 
     def _watch_models(self) -> None:
         url = self.triton.address.url
-        self._pulses = [Pulse(model, pid, url) for model, pid in self.triton.models.items()]
+        models = self.triton.models.items()
+        self._pulses = [Pulse(model, pid, url) for model, pids in models for pid in pids]
 
     def _watch_door(self) -> None:
         if self._door_pulse is not None:

@@ -74,7 +74,7 @@ class TritonServer:
         check: called often while Triton starts; what it raises ends the start.
 
     Attributes:
-        models: the process of each Python model, by the model's name.
+        models: the processes of each Python model, one per instance, by the model's name.
 
     Raises:
         StartError: on entering, if Triton does not become ready.
@@ -119,7 +119,10 @@ class TritonServer:
 
     def find_dead_model(self) -> str | None:
         """Returns the name of a model whose process has ended, if there is one."""
-        return next((model for model, pid in self.models.items() if not is_alive(pid)), None)
+        for model, pids in self.models.items():
+            if not all(is_alive(pid) for pid in pids):
+                return model
+        return None
 
     def mark_broken(self) -> None:
         """Marks a model as dead or hung, so that `stop` does not wait for its requests."""
@@ -239,12 +242,12 @@ class TritonServer:
             return error
         return None
 
-    def _find_models(self) -> dict[str, int]:
+    def _find_models(self) -> dict[str, list[int]]:
         assert self._process is not None
-        found = {}
+        found: dict[str, list[int]] = {}
         for pid, command in find_children(self._process.pid).items():
             if (match := MODEL_COMMAND.search(command)) is not None:
-                found[match[1]] = pid
+                found.setdefault(match[1], []).append(pid)
         return found
 
     def _remove_traces(self) -> None:

@@ -16,7 +16,7 @@ MAX_GROWTH = 16 * 2**20
     [4_000, pytest.param(100_000, marks=[pytest.mark.long, pytest.mark.timeout(1200)])],
 )
 def test_memory_does_not_grow(num_requests, server, triton):
-    model = psutil.Process(server.triton.models["emotion"])
+    model = psutil.Process(server.triton.models["emotion"][0])
     ask(triton, num_requests // 4)  # fills caches and pools
     before = model.memory_full_info().uss
     ask(triton, num_requests - num_requests // 4)

@@ -105,6 +105,22 @@ def test_is_error_missing_cuda_matters_only_with_a_gpu(has_gpu, tmp_path, monkey
     assert is_error(ERROR)
 
 
+def test_find_dead_model_watches_every_instance(repository, monkeypatch):
+    lines = ("stub /r/emotion/1/model.py x", "stub /r/emotion_info/1/model.py x", "other")
+    server = TritonServer(repository)
+    server._process = SimpleNamespace(pid=1)
+    with subprocess.Popen(["sleep", "60"]) as one, subprocess.Popen(["sleep", "60"]) as two:
+        found = {one.pid: lines[0], two.pid: lines[0], os.getpid(): lines[1], 2: lines[2]}
+        monkeypatch.setattr(triton_server, "find_children", lambda _: found)
+        server.models = server._find_models()
+        assert server.models == {"emotion": [one.pid, two.pid], "emotion_info": [os.getpid()]}
+        assert server.find_dead_model() is None
+        one.kill()
+        one.wait()
+        assert server.find_dead_model() == "emotion"
+        two.kill()
+
+
 def test_server_scratch_that_cannot_be_written_says_what_to_do(repository, tmp_path, monkeypatch):
     monkeypatch.setattr(scratch, "find_temporary_folder", lambda: tmp_path / "nowhere")
     server = TritonServer(repository, address=FREE_PORTS)

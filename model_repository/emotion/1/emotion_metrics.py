@@ -11,7 +11,7 @@ from threading import Thread
 import triton_python_backend_utils as pb_utils
 from emotion_engine.classifier import Forward
 
-ROW_BUCKETS = [1, 2, 4, 8, 16, 32, 48, 64]
+ROW_BUCKETS = [1, 2, 4, 8, 16, 32, 48, 64, 128, 256, 512, 1024]
 TOKEN_BUCKETS = [16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]
 SECOND_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5]
 FAILURES = ("internal", "out_of_memory")

@@ -208,6 +208,12 @@ def test_serve_checkpoint_missing_exits_two(tmp_path):
             id="budget too small",
             marks=pytest.mark.long,
         ),
+        pytest.param(
+            {"cuda_graphs": "on", "encoder": "padded"},
+            "cuda_graphs is 'on', but ",
+            id="CUDA graphs where they cannot run",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_server_wrong_configuration_stops_the_start(

@@ -40,6 +40,7 @@ from emotion_benchmarks.overhead.result import (
     Result,
     summarize_times,
 )
+from emotion_benchmarks.overhead.steps import trace
 from emotion_benchmarks.rounds import rotate
 
 WARM_UP_REQUESTS = 200
@@ -132,7 +133,10 @@ class Bench:
             fixed = texts.fixed[PAIR_LEN]
             self.report(f"{len(fixed):,} texts of {PAIR_LEN} tokens, by client and engine in turn")
             pairs = time_pairs(client, fixed, predict=engine.predict, check=self.check)
-        return Lone(ready_s, *map(summarize_times, (lyrics, *pairs)))
+            self.report("the same texts, step by step")
+            steps = trace(client, server, texts=fixed)
+        asked, computed = map(summarize_times, pairs)
+        return Lone(ready_s, summarize_times(lyrics), asked, computed, steps)
 
     def _measure_distilbert(self, texts: Texts) -> dict[int, Latencies]:
         self.report("a DistilBERT with random weights")

@@ -9,6 +9,8 @@ from statistics import mean, median
 import numpy as np
 from emotion_loadtest.figure import Figure, Target
 
+from emotion_benchmarks.overhead.steps import Steps
+
 MANY_ROWS, PAIR_LEN = 32, 32
 REQUEST_RATE = Target(3_000, "at least")
 ROW_RATE = Target(20_000, "at least")
@@ -59,12 +61,14 @@ class Lone:
         lyrics: texts of the lyric mix, from the first after READY on.
         client: texts of `PAIR_LEN` tokens, by the client.
         engine: the same texts, one forward pass each.
+        steps: the client's time, step by step.
     """
 
     ready_s: float
     lyrics: Latencies
     client: Latencies
     engine: Latencies
+    steps: Steps
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,7 @@ def build_lone_figures(lone: Lone) -> list[Figure]:
         Figure(f"{fixed}, p99/p50", client.spread, "x", f"the engine's own {engine.spread:.2f}"),
         Figure(f"{fixed}, engine p50", engine.p50_ms, "ms", f"p99 {engine.p99_ms:.2f}"),
         Figure(f"{fixed}, p50 / engine p50", over_engine, "x", target=OVER_ENGINE),
+        *lone.steps.list_figures(engine_ms=engine.mean_ms),
     ]
 
 

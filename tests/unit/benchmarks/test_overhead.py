@@ -5,12 +5,15 @@ from types import SimpleNamespace
 
 import pytest
 from emotion_benchmarks.overhead.result import Latencies, Lone, Result
+from emotion_benchmarks.overhead.steps import Steps
 from emotion_client import Unavailable
 from emotion_server.errors import StartError
 
 from benchmarks import overhead
 
 CALLS = Latencies(100, first_ms=1.0, mean_ms=1.0, p50_ms=1.0, p99_ms=1.0, max_ms=1.0)
+
+STEPS = Steps(total_ms=1.0, python_ms=0.1, grpc_ms=0.1, triton_ms=(0.1, 0.1, 0.1, 0.1))
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +27,7 @@ def texts(monkeypatch):
 @pytest.mark.parametrize(("ready_s", "code"), [(20.0, 0), (20.1, 1)], ids=["met", "missed"])
 def test_exit_code_says_whether_targets_are_met(ready_s, code, monkeypatch, tmp_path, capsys):
     rates = {"aio": [1e6]}
-    result = Result(rates, rates, Lone(ready_s, CALLS, CALLS, CALLS), {32: CALLS})
+    result = Result(rates, rates, Lone(ready_s, CALLS, CALLS, CALLS, STEPS), {32: CALLS})
     monkeypatch.setattr(overhead.Bench, "measure", lambda bench, texts: result)
     path = tmp_path / "overhead.json"
     assert overhead.main([f"--json={path}"]) == code

@@ -13,6 +13,7 @@ from emotion_benchmarks.overhead.result import (
     build_rate_figure,
     summarize_times,
 )
+from emotion_benchmarks.overhead.steps import Steps
 from emotion_loadtest.figure import Target
 
 USUAL = Latencies(100, first_ms=9.0, mean_ms=5.0, p50_ms=4.0, p99_ms=10.0, max_ms=11.0)
@@ -21,6 +22,7 @@ LONE = Lone(
     lyrics=USUAL,
     client=Latencies(100, first_ms=6.0, mean_ms=6.0, p50_ms=6.0, p99_ms=18.0, max_ms=18.0),
     engine=Latencies(100, first_ms=4.0, mean_ms=4.0, p50_ms=4.0, p99_ms=5.0, max_ms=5.0),
+    steps=Steps(total_ms=6.0, python_ms=0.25, grpc_ms=0.5, triton_ms=(0.125, 0.125, 4.5, 0.25)),
 )
 
 
@@ -61,4 +63,12 @@ def test_figures_judge_rates_lyrics_the_ratio_to_the_engine_and_distilbert():
         "32 tokens, p50": 6.0,
         "32 tokens, p99/p50": 3.0,
         "32 tokens, engine p50": 4.0,
+        "32 tokens, mean, of which": 6.0,
+        "  the client tokenizes, builds and reads": 0.25,
+        "  gRPC between client and door": 0.5,
+        "  the door, and Triton's gRPC": 0.25,
+        "  Triton's queue, and the start of its thread": 0.125,
+        "  Triton gives the inputs to the model's process": 0.125,
+        "  the model's process, forward pass included": 4.5,
+        "  Triton takes the answers": 0.25,
     }

@@ -1,0 +1,126 @@
+"""Where the time of a lone request goes, step by step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import grpc
+from emotion_client import EmotionClient
+from emotion_client.channel import METHOD
+from emotion_client.protocol import build_request, parse_predictions
+from emotion_client.tokenizer import Encoding
+from emotion_loadtest.figure import Figure
+from emotion_loadtest.server import translated
+from tritonclient.grpc import InferenceServerClient
+from tritonclient.grpc.service_pb2 import ModelInferRequest, ModelInferResponse
+
+HEALTH = "/grpc.health.v1.Health/Check"  # the door answers it without Triton
+NUM_WARM_UPS = 20
+TIMEOUT_S = 5.0
+TRITON_STEPS = {
+    "queue": "Triton's queue, and the start of its thread",
+    "compute_input": "Triton gives the inputs to the model's process",
+    "compute_infer": "the model's process, forward pass included",
+    "compute_output": "Triton takes the answers",
+}
+"""Triton's statistics to what they are."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The mean milliseconds of each step of a lone request, one request after another.
+
+    Attributes:
+        total_ms: of the client's call.
+        python_ms: of that, the client's own work: tokenizing, building, reading.
+        grpc_ms: a call that the door answers itself: gRPC in the client, and a thread that wakes up
+            at either end.
+        triton_ms: Triton's own statistics, in the order of `TRITON_STEPS`.
+    """
+
+    total_ms: float
+    python_ms: float
+    grpc_ms: float
+    triton_ms: Sequence[float]
+
+    def list_figures(self, *, engine_ms: float) -> list[Figure]:
+        """Returns a line for each step; what is left is the door and Triton's gRPC.
+
+        Args:
+            engine_ms: the forward pass in a process of its own.
+        """
+        between_ms = self.total_ms - self.python_ms - self.grpc_ms - sum(self.triton_ms)
+        steps = [
+            ("the client tokenizes, builds and reads", self.python_ms, ""),
+            ("gRPC between client and door", self.grpc_ms, ""),
+            ("the door, and Triton's gRPC", between_ms, "what is left"),
+        ]
+        for key, what, each_ms in zip(
+            TRITON_STEPS, TRITON_STEPS.values(), self.triton_ms, strict=True
+        ):
+            note = f"the engine alone {engine_ms:.2f}" if key == "compute_infer" else ""
+            steps.append((what, each_ms, note))
+        lines = [Figure(f"  {name}", ms, "ms", note) for name, ms, note in steps]
+        return [Figure("32 tokens, mean, of which", self.total_ms, "ms"), *lines]
+
+
+def trace(client: EmotionClient, server: InferenceServerClient, *, texts: Sequence[str]) -> Steps:
+    """Measures the steps with these texts.
+
+    Args:
+        client: asks the real model.
+        server: of the same server.
+        texts: all of about one length.
+
+    Raises:
+        EmotionError: the server does not answer.
+    """
+    before_ms = _read_statistics(server)
+    total_ms = _time(client.predict, texts)
+    after_ms = _read_statistics(server)
+    num_calls = NUM_WARM_UPS + len(texts)
+    triton_ms = [(b - a) / num_calls for a, b in zip(before_ms, after_ms, strict=True)]
+    with grpc.insecure_channel(client.url) as channel:
+        python_ms = _time(_imitate(client, channel, text=texts[0]), texts)
+        health = channel.unary_unary(HEALTH)
+        grpc_ms = _time(lambda _: health(b"", timeout=TIMEOUT_S), texts)
+    return Steps(total_ms, python_ms, grpc_ms, triton_ms)
+
+
+def _time(call: Callable[[str], object], texts: Sequence[str]) -> float:
+    for i in range(NUM_WARM_UPS):
+        call(texts[i % len(texts)])
+    start_s = time.perf_counter()
+    for text in texts:
+        call(text)
+    return 1000 * (time.perf_counter() - start_s) / len(texts)
+
+
+def _imitate(client: EmotionClient, channel: grpc.Channel, *, text: str) -> Callable[[str], None]:
+    """Returns what does all that the client does in Python, with the answer to `text` for all."""
+    info = client.connect()
+
+    def build(own: str) -> tuple[list[Encoding], ModelInferRequest]:
+        encodings = info.tokenizer.encode([own])
+        return encodings, build_request(encodings, revision=info.revision)
+
+    _, request = build(text)
+    answer = channel.unary_unary(METHOD)(request.SerializeToString(), timeout=TIMEOUT_S)
+
+    def call(own: str) -> None:
+        encodings, request = build(own)
+        request.SerializeToString()
+        response = ModelInferResponse.FromString(answer)
+        parse_predictions(response, encodings=encodings, info=info, url=client.url)
+
+    return call
+
+
+def _read_statistics(server: InferenceServerClient) -> list[float]:
+    """Returns Triton's milliseconds so far, in the order of `TRITON_STEPS`."""
+    with translated("the server"):
+        answer = server.get_inference_statistics("emotion", as_json=True, client_timeout=TIMEOUT_S)
+    found = answer["model_stats"][0]["inference_stats"]
+    return [int(found[step].get("ns", 0)) / 1e6 for step in TRITON_STEPS]

@@ -10,6 +10,7 @@ namespace emotion {
 using Floats = __m256;
 constexpr int LANES = 8;
 constexpr int PANEL_VECTORS = 2;  // with six rows: 12 sums, of 16 registers
+constexpr bool HAS_FEW_REGISTERS = true;
 
 inline Floats load(const float* source) { return _mm256_loadu_ps(source); }
 inline void store(float* target, Floats x) { _mm256_storeu_ps(target, x); }

@@ -15,6 +15,7 @@ namespace emotion {
 using Floats = __m512;
 constexpr int LANES = 16;
 constexpr int PANEL_VECTORS = 4;  // with six rows: 24 sums, of 32 registers
+constexpr bool HAS_FEW_REGISTERS = false;
 
 inline Floats load(const float* source) { return _mm512_loadu_ps(source); }
 inline void store(float* target, Floats x) { _mm512_storeu_ps(target, x); }

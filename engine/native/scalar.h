@@ -13,6 +13,7 @@ namespace emotion {
 
 constexpr int LANES = EMOTION_LANES;
 constexpr int PANEL_VECTORS = LANES / 4;
+constexpr bool HAS_FEW_REGISTERS = false;
 
 struct Floats {
   float lane[LANES];

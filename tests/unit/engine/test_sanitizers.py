@@ -59,7 +59,7 @@ def test_random_batches_from_several_threads_have_no_race(run):
         ("avx2", "float32", 10_000),
         ("avx512", "float32", 10_000),
         ("avx512", "bfloat16", 10_000),
-        ("tiles", "bfloat16", 1_000),  # in plain C++, a hundred times slower
+        ("tiles", "bfloat16", 200),  # in plain C++, hundreds of times slower
     ],
 )
 def test_random_batches_are_clean(sanitizer, build, dtype, num_batches, run):

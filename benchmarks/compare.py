@@ -7,15 +7,16 @@ plain transformers in float32, the callers warm it up, and continue while it is 
 processes disturb a measurement, it is repeated up to twice, and the least disturbed one counts. The
 order of the servers changes from round to round.
 
-"tuned" is a server at its best documented setting, "example" its own example (benchmarks/peers,
-docs/comparison.md). Each has a virtual environment in .venv-peers, which `make peers` creates (some
-gigabytes and minutes). A server that cannot be started is listed with its error.
+"tuned" is a server at its best documented setting, "engine" an inference engine at its best setting
+behind one batching server, "example" a server's own example (benchmarks/peers, docs/comparison.md).
+Each has a virtual environment in .venv-peers, which `make peers` creates (some gigabytes and
+minutes). A server that cannot be started is listed with its error.
 
-The table has medians of the rates over the rounds, and percentiles of all latencies together. "CPU"
-is processor time: of all processes of a server, and of this process as the caller, which tokenizes
-for EmotionClient. "Memory" is PSS: shared pages count once. The last columns say how many times as
-fast ours is: with EmotionClient, and with text over HTTP, as the other servers take it.
-
+The table has medians of the rates over the rounds, percentiles of all latencies together, and the
+largest error in probability; above 0.03 there is no target. "CPU" is processor time: of a server's
+processes, and of this one as the caller, which tokenizes for EmotionClient. "Memory" is PSS: shared
+pages count once. The last columns say how many times as fast ours is: with EmotionClient, and with
+text over HTTP, as the other servers take it.
 Exit code: 0 measured, or stopped by Ctrl-C; 1 with --check a target missed, or ours failed;
 2 wrong usage, or it cannot start.
 """

@@ -68,7 +68,7 @@ class Ratio:
     lowest: float
     highest: float
 
-    def judge(self, name: str, *, target: Target) -> Figure:
+    def judge(self, name: str, *, target: Target | None) -> Figure:
         """Returns the ratio of the medians as a figure; its note is the spread of the rounds."""
         spread = f"{self.lowest:.2f} to {self.highest:.2f}"
         return Figure(name, self.of_medians, "x", spread, target)

@@ -20,8 +20,24 @@ from emotion_benchmarks.comparison.peers import find_checkpoint
 
 NUM_TEXTS = 1_500
 NUM_CHECKED = 64
-# bfloat16 changes probabilities by up to 0.03, so two labels that are closer may change places.
-MAX_DIFFERENCE = 0.06
+# What bfloat16 may change a probability by: the promise of ours.
+MAX_ERROR = 0.03
+# Two labels that are closer may change places.
+MAX_DIFFERENCE = 2 * MAX_ERROR
+
+
+@dataclass(frozen=True)
+class Check:
+    """How some answers compare with the model's own.
+
+    Attributes:
+        num_wrong: answers that differ, apart from rounding.
+        max_error: largest difference between a confidence and the model's own probability of that
+            label, 0 to 1; an unknown label counts as 1.
+    """
+
+    num_wrong: int
+    max_error: float
 
 
 @dataclass(frozen=True)
@@ -53,12 +69,20 @@ class Job:
         """What is asked."""
         return self.mix.rounds[0]
 
-    def count_wrong(self, answers: Sequence[Answer]) -> int:
-        """Returns how many of the answers to the first texts differ from the model's own."""
-        rows = zip(answers, self.probabilities.tolist(), strict=True)
-        return sum(
-            not is_right(answer, dict(zip(self.labels, row, strict=True))) for answer, row in rows
+    def check(self, answers: Sequence[Answer]) -> Check:
+        """Compares the answers to the first texts with the model's own."""
+        wanted = [dict(zip(self.labels, row, strict=True)) for row in self.probabilities.tolist()]
+        pairs = list(zip(answers, wanted, strict=True))
+        return Check(
+            num_wrong=sum(not is_right(answer, own) for answer, own in pairs),
+            max_error=max(measure_error(answer, own) for answer, own in pairs),
         )
+
+
+def measure_error(answer: Answer, wanted: dict[str, float]) -> float:
+    """Returns how far a confidence is from the model's own probability of that label."""
+    own = wanted.get(answer.label)
+    return 1.0 if own is None else abs(answer.confidence - own)
 
 
 def is_right(answer: Answer, wanted: dict[str, float]) -> bool:
@@ -72,7 +96,7 @@ def is_right(answer: Answer, wanted: dict[str, float]) -> bool:
     return (
         own is not None
         and max(wanted.values()) - own <= MAX_DIFFERENCE
-        and abs(answer.confidence - own) <= MAX_DIFFERENCE
+        and measure_error(answer, wanted) <= MAX_DIFFERENCE
     )
 
 

@@ -36,7 +36,7 @@ def measure(
     laps: dict[str, list[ServerLap]] = {peer.key: [] for peer in peers}
     for peer in peers:
         with _noted(peer, errors=errors, report=report):
-            pythons[peer.key] = find_python(peer)
+            pythons[peer.key] = find_python(peer.folder)
     gc.collect()
     gc.freeze()  # what is loaded by now need not be scanned again under load
     for i in range(num_rounds):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from emotion_command.checkout import ROOT
+from emotion_command.checkout import DATA, ROOT
 from emotion_command.errors import Refusal
 
 from emotion_benchmarks.comparison.exchange import (
@@ -23,8 +23,9 @@ from emotion_benchmarks.comparison.exchange import (
 PEERS_FOLDER = ROOT / "benchmarks" / "peers"
 VENVS = ROOT / ".venv-peers"
 SCRIPTS = ROOT / "scripts"
+CALIBRATION = DATA / "verses.jsonl"
 
-Form = Literal["ours", "tuned", "example"]
+Form = Literal["ours", "tuned", "engine", "example"]
 
 
 class PeerError(Refusal):
@@ -38,7 +39,9 @@ class Peer:
     Attributes:
         key: short name for `--only`, as "mosec-example".
         name: for tables.
-        form: "ours"; "tuned", at its best documented setting; "example", as its own example is.
+        form: "ours"; "tuned", at its best documented setting; "engine", an inference engine at its
+            best setting, behind the batching server of benchmarks/peers; "example", as its own
+            example is.
         command: what starts it; `build_command` replaces what is in braces.
         exchange: how it is asked over HTTP; None for our client, which asks over gRPC.
         folder: name of its folder in benchmarks/peers, which has its requirements.txt; None for a
@@ -89,7 +92,9 @@ def build_command(peer: Peer, *, place: Place) -> list[str]:
         "scripts": SCRIPTS,
         "peers": PEERS_FOLDER,
         "folder": PEERS_FOLDER / (peer.folder or ""),
+        "peer_folder": peer.folder,
         "checkpoint": find_checkpoint(place.repository),
+        "calibration": CALIBRATION,
     }
     return [part.format_map(values) for part in peer.command]
 
@@ -99,20 +104,20 @@ def find_checkpoint(repository: Path) -> Path:
     return repository / "emotion" / "1" / "checkpoint"
 
 
-def find_python(peer: Peer) -> Path:
-    """Returns the interpreter that a server runs on.
+def find_python(folder: str | None) -> Path:
+    """Returns the interpreter of a folder of benchmarks/peers; None is this project's own.
 
     Raises:
         PeerError: its virtual environment is missing, or older than its requirements.
     """
-    if peer.folder is None:
+    if folder is None:
         return Path(sys.executable)
-    requirements = PEERS_FOLDER / peer.folder / "requirements.txt"
-    installed = VENVS / peer.folder / ".installed"  # `make` writes it last
+    requirements = PEERS_FOLDER / folder / "requirements.txt"
+    installed = VENVS / folder / ".installed"  # `make` writes it last
     if not installed.is_file() or installed.stat().st_mtime < requirements.stat().st_mtime:
-        target = f"{VENVS.name}/{peer.folder}/{installed.name}"
+        target = f"{VENVS.name}/{folder}/{installed.name}"
         raise PeerError(f"its virtual environment is missing or outdated; run `make {target}`")
-    return VENVS / peer.folder / "bin" / "python"
+    return VENVS / folder / "bin" / "python"
 
 
 _SERVE = (
@@ -137,7 +142,19 @@ _INFINITY = (
     "--host=127.0.0.1",
     "--port={port}",
 )
+_ENGINE = (
+    "{python}",
+    "{peers}/batching_server.py",
+    *_OPTIONS,
+    "--calibration={calibration}",
+    "--engine={peer_folder}",
+)
 _NO_TELEMETRY = {"INFINITY_ANONYMOUS_USAGE_STATS": "0", "DO_NOT_TRACK": "1"}
+
+
+def _engine(key: str, name: str, *, folder: str, kind: str) -> Peer:
+    return Peer(key, name, "engine", (*_ENGINE, f"--kind={kind}"), plain_text("/"), folder)
+
 
 OURS, OURS_TEXT = "ours", "ours-text"
 PEERS = (
@@ -161,6 +178,22 @@ PEERS = (
         _NO_TELEMETRY,
     ),
     Peer("fastapi", "FastAPI, pipeline", "tuned", _TUNED, plain_text("/"), "fastapi"),
+    Peer(
+        "infinity-onnx",
+        "infinity, ONNX",
+        "tuned",
+        ("{python}", "{folder}/server_onnx.py", *_OPTIONS),
+        infinity("/classify"),
+        "infinity",
+        _NO_TELEMETRY,
+    ),
+    _engine("openvino", "OpenVINO", folder="openvino", kind="{dtype}"),
+    _engine("openvino-weights", "OpenVINO, int8 weights", folder="openvino", kind="int8-weights"),
+    _engine("openvino-int8", "OpenVINO, int8", folder="openvino", kind="int8"),
+    _engine("onnxruntime", "ONNX Runtime", folder="onnxruntime", kind="float32"),
+    _engine("onnxruntime-int8", "ONNX Runtime, int8", folder="onnxruntime", kind="int8"),
+    _engine("ctranslate2", "CTranslate2", folder="ctranslate2", kind="float32"),
+    _engine("ctranslate2-int8", "CTranslate2, int8", folder="ctranslate2", kind="int8"),
     Peer("litserve-example", "LitServe", "example", _EXAMPLE, text_field("/predict"), "litserve"),
     Peer(
         "mosec-example",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -20,7 +21,7 @@ from emotion_loadtest.figure import (
 from emotion_loadtest.measurements import percentile
 from numpy.typing import NDArray
 
-from emotion_benchmarks.comparison.job import NUM_CHECKED
+from emotion_benchmarks.comparison.job import MAX_ERROR, NUM_CHECKED
 from emotion_benchmarks.comparison.peers import OURS, OURS_TEXT, Peer
 from emotion_benchmarks.rounds import Lap
 
@@ -30,7 +31,16 @@ MAX_OTHERS_CPU = 0.1
 # Above this the calling process may be what limits the rate.
 BUSY_CALLER_SHARE = 0.9
 TARGETS = {"tuned": Target(2.0, "at least"), "example": Target(5.0, "at least")}
-HEAD = ("texts/s", "p50 ms", "p99 ms", "server CPU s/1,000", "caller CPU s/1,000", "memory MiB")
+BEST_TARGET = Target(1.5, "at least")
+HEAD = (
+    "texts/s",
+    "error",
+    "p50 ms",
+    "p99 ms",
+    "server CPU s/1,000",
+    "caller CPU s/1,000",
+    "memory MiB",
+)
 RATIO_HEAD = ("client is ours x", "text is ours x")
 
 
@@ -44,6 +54,7 @@ class ServerLap(Lap):
         machine_cpu_s: processor seconds of everything on the machine, other processes included.
         memory_bytes: of the server's processes at its end, as PSS.
         num_wrong: answers to the checked texts that differ from the model's own.
+        max_error: largest error in probability of these answers.
     """
 
     latencies_s: tuple[float, ...]
@@ -51,6 +62,7 @@ class ServerLap(Lap):
     machine_cpu_s: float
     memory_bytes: int = 0
     num_wrong: int = 0
+    max_error: float = 0.0
 
     @property
     def others_cpu(self) -> float:
@@ -73,6 +85,16 @@ class Outcome:
     laps: tuple[ServerLap, ...]
     error: str | None = None
 
+    @property
+    def max_error(self) -> float:
+        """Largest error in probability; NaN if nothing was measured."""
+        return max((lap.max_error for lap in self.laps), default=math.nan)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether its answers are as accurate as ours must be."""
+        return self.max_error <= MAX_ERROR
+
 
 @dataclass(frozen=True)
 class ServerFigures:
@@ -90,6 +112,7 @@ class ServerFigures:
         others_cpu: cores that other processes kept busy, in the worst lap.
         memory_mib: the most at the end of a lap, as PSS.
         num_wrong: answers that differ from the model's own, in the worst lap.
+        max_error: largest error in probability, in the worst lap.
     """
 
     texts_per_s: float
@@ -103,6 +126,7 @@ class ServerFigures:
     others_cpu: float
     memory_mib: float
     num_wrong: int
+    max_error: float
 
 
 def summarize(laps: Sequence[ServerLap]) -> ServerFigures:
@@ -124,6 +148,7 @@ def summarize(laps: Sequence[ServerLap]) -> ServerFigures:
         others_cpu=max(lap.others_cpu for lap in laps),
         memory_mib=max(lap.memory_bytes for lap in laps) / MIB,
         num_wrong=max(lap.num_wrong for lap in laps),
+        max_error=max(lap.max_error for lap in laps),
     )
 
 
@@ -139,14 +164,37 @@ class Comparison:
 
     @property
     def figures(self) -> list[Figure]:
-        """The rate of ours / theirs for each other server, if both were measured."""
+        """The ratios to each other server, and that to the best of equal accuracy."""
+        return [*self.ratios, *self.best_ratios]
+
+    @property
+    def ratios(self) -> list[Figure]:
+        """The rate of ours / theirs for each other server, if both were measured.
+
+        A server that is less accurate than ours must be has no target.
+        """
         figures = []
         for other in self.outcomes:
             ratio = self.compare(OURS, other)
-            if ratio is not None and other.peer.form in TARGETS:
-                name, target = f"rate of ours / {other.peer}", TARGETS[other.peer.form]
-                figures.append(ratio.judge(name, target=target))
+            if ratio is not None and other.peer.form != "ours":
+                target = TARGETS.get(other.peer.form) if other.is_exact else None
+                figures.append(ratio.judge(f"rate of ours / {other.peer}", target=target))
         return figures
+
+    @property
+    def best_ratios(self) -> list[Figure]:
+        """The rate of ours / the fastest tuned server or engine of equal accuracy, if any."""
+        pairs = [
+            (ratio, each.peer)
+            for each in self.outcomes
+            if each.peer.form in ("tuned", "engine") and each.is_exact
+            if (ratio := self.compare(OURS, each)) is not None
+        ]
+        if not pairs:
+            return []
+        ratio, peer = min(pairs, key=lambda pair: pair[0].of_medians)
+        name = f"rate of ours / the best of equal accuracy ({peer.name})"
+        return [ratio.judge(name, target=BEST_TARGET)]
 
     def compare(self, key: str, other: Outcome) -> Ratio | None:
         """Returns how many times as fast the server with a key is as another.
@@ -167,7 +215,7 @@ class Comparison:
         ours = [each for each in self.outcomes if each.peer.form == "ours"]
         if any(each.error and not each.laps for each in ours):
             return 2
-        if is_judged and len(self.figures) < len(self.outcomes) - len(ours):
+        if is_judged and len(self.ratios) < len(self.outcomes) - len(ours):
             return 2
         is_wrong = any(each.error or any(lap.num_wrong for lap in each.laps) for each in ours)
         return 1 if is_wrong or (is_judged and not is_all_met(self.figures)) else 0
@@ -186,7 +234,7 @@ class Comparison:
             rows.append([str(each.peer), *_format_cells(figures), *cells, ""])
             remarks += _list_remarks(str(each.peer), figures)
         verdicts = ["", format_figures(self.figures)] if self.figures else []
-        return "\n".join([format_table(rows, align="<>>>>>>>><"), *remarks, *verdicts])
+        return "\n".join([format_table(rows, align="<>>>>>>>>><"), *remarks, *verdicts])
 
     def build_document(self) -> dict[str, Any]:
         """Returns all figures for programs; units are in the names."""
@@ -208,6 +256,7 @@ class Comparison:
 def _format_cells(figures: ServerFigures) -> list[str]:
     return [
         f"{figures.texts_per_s:,.0f}",
+        f"{figures.max_error:.3f}",
         f"{figures.p50_ms:,.0f}",
         f"{figures.p99_ms:,.0f}",
         f"{figures.server_cpu_s_per_1000:.1f}",
@@ -221,6 +270,8 @@ def _list_remarks(name: str, figures: ServerFigures) -> list[str]:
     if figures.num_wrong:
         wrong = f"{figures.num_wrong} of {NUM_CHECKED} answers differ from the model's own"
         remarks.append(f"WRONG: {name}: {wrong}")
+    if figures.max_error > MAX_ERROR:
+        remarks.append(f"{name}: error {figures.max_error:.3f}, above {MAX_ERROR}")
     if figures.others_cpu > MAX_OTHERS_CPU:
         remarks.append(
             f"{name}: other processes kept {figures.others_cpu:.1f} cores busy; measure again on "

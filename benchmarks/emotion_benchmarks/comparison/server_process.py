@@ -131,20 +131,22 @@ def stop_tree(process: subprocess.Popen[bytes], *, number: int) -> None:
     psutil.wait_procs(tree, timeout=KILL_TIMEOUT_S)
 
 
-def build_peer_environment(extra: Mapping[str, str], *, place: Place) -> dict[str, str]:
-    """Returns the environment of a server: that of our Triton, but with the server's own Python.
+def build_peer_environment(
+    python: Path, *, scratch: Path, extra: Mapping[str, str]
+) -> dict[str, str]:
+    """Returns the environment of a peer: that of our Triton, but with the peer's own Python.
 
     Args:
+        python: its interpreter.
+        scratch: a folder for its temporary files, which is removed.
         extra: variables that it needs in addition.
-        place: where it runs; its temporary files go to a folder that is removed.
     """
-    environment = build_environment()
+    environment = build_environment(python=python.parent)
     environment.pop("VIRTUAL_ENV", None)
-    environment["PATH"] = os.pathsep.join([str(place.python.parent), environment["PATH"]])
     own = {
         "PYTHONPATH": str(PEERS_FOLDER.parent),  # for the modules that the peers share
         "PYTHONUNBUFFERED": "1",
-        "TMPDIR": str(place.scratch),
+        "TMPDIR": str(scratch),
     }
     return {**environment, **own, **extra}
 
@@ -159,12 +161,15 @@ def choose_cause(lines: Sequence[str]) -> str:
 def _start(peer: Peer, *, place: Place) -> subprocess.Popen[bytes]:
     folder = place.scratch / "work"  # some servers write files where they run
     folder.mkdir()
+    environment = build_peer_environment(
+        place.python, scratch=place.scratch, extra=peer.environment
+    )
     with (place.scratch / LOG).open("wb") as log:
         try:
             return subprocess.Popen(
                 [*die_with_us(), *build_command(peer, place=place)],
                 cwd=folder,
-                env=build_peer_environment(peer.environment, place=place),
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

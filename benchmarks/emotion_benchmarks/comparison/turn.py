@@ -10,7 +10,7 @@ from time import perf_counter, process_time
 
 from emotion_benchmarks.callers import SteadyCallers
 from emotion_benchmarks.comparison.asking import Ask, connect, wait_until_ready
-from emotion_benchmarks.comparison.job import NUM_CHECKED, Job
+from emotion_benchmarks.comparison.job import NUM_CHECKED, Check, Job
 from emotion_benchmarks.comparison.peers import Peer, PeerError
 from emotion_benchmarks.comparison.process_cost import (
     measure_cpu_s,
@@ -42,13 +42,13 @@ async def measure(peer: Peer, *, server: ServerProcess, job: Job) -> ServerLap:
     """Checks and measures a server that is starting."""
     async with connect(peer, server=server) as ask:
         await wait_until_ready(ask, text=job.texts[0], server=server, timeout_s=START_TIMEOUT_S)
-        num_wrong = await check_answers(ask, job=job)
+        checked = await check_answers(ask, job=job)
         laps: list[ServerLap] = []
         while not is_settled(laps):
             laps.append(await run_load(ask, pid=server.process.pid, job=job))
         quietest = min(laps, key=lambda lap: lap.others_cpu)
         memory_bytes = measure_memory_bytes(server.process.pid)
-        return replace(quietest, memory_bytes=memory_bytes, num_wrong=num_wrong)
+        return replace(quietest, memory_bytes=memory_bytes, **vars(checked))
 
 
 def is_settled(laps: Sequence[ServerLap]) -> bool:
@@ -86,6 +86,6 @@ async def run_load(ask: Ask, *, pid: int, job: Job) -> ServerLap:
     return lap
 
 
-async def check_answers(ask: Ask, *, job: Job) -> int:
-    """Asks for several texts at once; returns how many answers differ from the model's own."""
-    return job.count_wrong(await asyncio.gather(*(ask(text) for text in job.texts[:NUM_CHECKED])))
+async def check_answers(ask: Ask, *, job: Job) -> Check:
+    """Asks for several texts at once, and compares the answers with the model's own."""
+    return job.check(await asyncio.gather(*(ask(text) for text in job.texts[:NUM_CHECKED])))

@@ -16,7 +16,7 @@ def build_peer(key="fake", *options, form="tuned"):
     return Peer(key, key.title(), form, command, plain_text("/"))
 
 
-def build_lap(rate, *, latency_s=0.5, caller_cpu_s=1.0, machine_cpu_s=16.5, num_wrong=0):
+def build_lap(rate, *, latency_s=0.5, caller_cpu_s=1.0, machine_cpu_s=16.5, **checked):
     """A lap of ten seconds."""
     return ServerLap(
         num_texts=int(10 * rate),
@@ -26,7 +26,7 @@ def build_lap(rate, *, latency_s=0.5, caller_cpu_s=1.0, machine_cpu_s=16.5, num_
         server_cpu_s=15.0,
         machine_cpu_s=machine_cpu_s,
         memory_bytes=512 * 2**20,
-        num_wrong=num_wrong,
+        **checked,
     )
 
 

@@ -9,7 +9,7 @@ PIP_INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 PEERS := $(patsubst benchmarks/peers/%/requirements.txt,.venv-peers/%/.installed,$(wildcard benchmarks/peers/*/requirements.txt))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prepare demo serve test test-long test-image siege chaos bench bench-client bench-overhead loadtest capacity peers compare check format clean
+.PHONY: help setup prepare demo serve test test-long test-image siege chaos bench bench-client bench-engines bench-overhead loadtest capacity peers compare check format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -56,6 +56,10 @@ bench: $(INSTALLED) $(CHECKPOINT)/config.json  ## the engine without Triton: rat
 bench-client: $(INSTALLED) $(CHECKPOINT)/config.json  ## texts per second of the client, against its targets
 	$(BIN)/python benchmarks/client.py
 
+bench-engines: $(INSTALLED) $(CHECKPOINT)/config.json  ## the engine compared with OpenVINO, ONNX Runtime, CTranslate2, without servers
+	-$(MAKE) --keep-going peers
+	$(BIN)/python benchmarks/engines.py
+
 bench-overhead: $(INSTALLED) $(CHECKPOINT)/config.json  ## request overhead: the time that client and Triton add to the model's own
 	$(BIN)/python benchmarks/overhead.py
 
@@ -73,7 +77,7 @@ peers: $(PEERS)  ## create the virtual environments of the servers to compare wi
 	@touch $@
 
 # A server that cannot be installed does not stop the comparison, which says what is missing.
-compare: $(INSTALLED) $(CHECKPOINT)/config.json  ## rate, latency, CPU and memory, compared with LitServe, mosec, infinity, FastAPI
+compare: $(INSTALLED) $(CHECKPOINT)/config.json  ## rate, latency, CPU and memory, compared with LitServe, mosec, infinity, FastAPI, OpenVINO, ...
 	-$(MAKE) --keep-going peers
 	$(BIN)/python benchmarks/compare.py
 

@@ -5,7 +5,7 @@ from emotion_benchmarks.comparison.peers import PEERS
 from emotion_benchmarks.overhead.lone_requests import PAIRS_AT_A_TIME
 from emotion_benchmarks.rounds import check_rounds
 
-from benchmarks import client, compare, engine, overhead
+from benchmarks import client, compare, engine, engines, overhead
 
 COUNT = "expected an integer from 1 to 10000000, got "
 SECONDS = "expected a number greater than 0 and at most "
@@ -31,6 +31,12 @@ SECONDS = "expected a number greater than 0 and at most "
         (engine, ["--by-length", "--json=x"], "not allowed with argument --by-length"),
         (engine, ["--models", "gpt"], "invalid choice: 'gpt'"),
         (engine, ["--json=/"], "argument --json: / is a folder; name a file"),
+        (engines, ["--only", "nothing"], "invalid choice: 'nothing'"),
+        (engines, ["--models", "distilbert"], "invalid choice: 'distilbert'"),
+        (engines, ["--rounds=0"], "expected an integer from 1 to 100, got '0'"),
+        (engines, ["--seconds=0"], f"{SECONDS}600, got '0'"),
+        (engines, ["--threads=1025"], "expected an integer from 0 to 1024, got '1025'"),
+        (engines, ["--json=/"], "argument --json: / is a folder; name a file"),
         (compare, ["--only", "nothing"], "invalid choice: 'nothing'"),
         (compare, ["--rounds=0"], "expected an integer from 1 to 100, got '0'"),
         (compare, ["--rounds=101"], "expected an integer from 1 to 100, got '101'"),

@@ -5,7 +5,7 @@ from emotion_client.cli.main import main as lyric_emotion
 from emotion_command.checkout import ROOT
 from emotion_training import goemotions
 
-from benchmarks import client, compare, engine, overhead
+from benchmarks import client, compare, engine, engines, overhead
 from loadtest import capacity, run
 from scripts import demo, evaluate, healthcheck, prepare_model, serve, train
 
@@ -29,6 +29,7 @@ COMMANDS = [
     pytest.param(client.main, UNKNOWN, id="client"),
     pytest.param(compare.main, UNKNOWN, id="compare"),
     pytest.param(engine.main, UNKNOWN, id="engine"),
+    pytest.param(engines.main, UNKNOWN, id="engines"),
     pytest.param(overhead.main, UNKNOWN, id="overhead"),
     pytest.param(lyric_emotion, UNKNOWN, id="lyric-emotion"),
     *(

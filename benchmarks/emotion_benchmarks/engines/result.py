@@ -1,0 +1,167 @@
+"""What was measured of each engine, and what it says: figures, tables and JSON. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+from emotion_loadtest.figure import Figure, Ratio, compare, format_figures, format_table
+
+from emotion_benchmarks.comparison.job import MAX_ERROR
+from emotion_benchmarks.engines.contenders import OURS, Contender
+from emotion_benchmarks.engines.turn import EngineLap
+
+
+@dataclass(frozen=True)
+class EngineOutcome:
+    """What was measured of an engine.
+
+    Attributes:
+        contender: the engine.
+        laps: by model, the laps on each workload, one dictionary for each round.
+        error: why it was not measured to the end; None if it was.
+    """
+
+    contender: Contender
+    laps: dict[str, list[dict[str, EngineLap]]]
+    error: str | None = None
+
+    @property
+    def max_error(self) -> float:
+        """Largest error in probability over all models and workloads."""
+        found = (
+            lap.max_error
+            for rounds in self.laps.values()
+            for each in rounds
+            for lap in each.values()
+        )
+        return max(found, default=1.0)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is as accurate as ours must be, on all models.
+
+        Random weights give nearly equal probabilities, so their errors are small; the trained
+        model shows what an engine does to answers.
+        """
+        return self.error is None and self.max_error <= MAX_ERROR
+
+    def list_laps(self, model: str, *, workload: str) -> list[EngineLap]:
+        """Returns the laps on one workload, one for each round."""
+        return [each[workload] for each in self.laps[model]]
+
+
+@dataclass(frozen=True)
+class EngineComparison:
+    """What was measured of all engines.
+
+    Attributes:
+        outcomes: of each engine.
+    """
+
+    outcomes: Sequence[EngineOutcome]
+
+    @property
+    def measured(self) -> list[EngineOutcome]:
+        """The engines that were measured to the end."""
+        return [each for each in self.outcomes if each.error is None]
+
+    @property
+    def figures(self) -> list[Figure]:
+        """The rate of ours / the best of equal accuracy, for each model, workload and dtype."""
+        return [
+            figure
+            for dtype, key in OURS.items()
+            for own in self.measured
+            if own.contender.key == key
+            for figure in self._compare_own(own, dtype=dtype)
+        ]
+
+    def format(self) -> str:
+        """Returns a table for each model, then the remarks and ratios."""
+        tables = [
+            f"{model}, rows/s (largest error in probability)\n"
+            f"{self._format_model(model, workloads)}\n"
+            for model, workloads in list_workloads(self.measured).items()
+        ]
+        remarks = [
+            f"{each.contender}: not measured: {each.error}" for each in self.outcomes if each.error
+        ]
+        remarks += [
+            f"{each.contender}: error {each.max_error:.3f}, above {MAX_ERROR}; not compared"
+            for each in self.measured
+            if not each.is_exact
+        ]
+        ratios = ["", format_figures(self.figures)] if self.figures else []
+        return "\n".join([*tables, *remarks, *ratios])
+
+    def build_document(self) -> dict[str, Any]:
+        """Returns all figures for programs; units are in the names."""
+        engines = {
+            each.contender.key: {
+                "name": str(each.contender),
+                "error": each.error,
+                "max_error": each.max_error if each.error is None else None,
+                "models": {
+                    model: {
+                        workload: [
+                            {**asdict(lap), "rows_per_s": lap.rows_per_s}
+                            for lap in each.list_laps(model, workload=workload)
+                        ]
+                        for workload in (rounds[0] if rounds else ())
+                    }
+                    for model, rounds in each.laps.items()
+                },
+            }
+            for each in self.outcomes
+        }
+        return {"engines": engines, "ratios": self.figures}
+
+    def _compare_own(self, own: EngineOutcome, *, dtype: str) -> Iterator[Figure]:
+        for model, workloads in list_workloads(self.measured).items():
+            for workload in workloads:
+                found = self._find_best(own, model=model, workload=workload, dtype=dtype)
+                if found is not None:
+                    ratio, best = found
+                    name = f"{model}, {workload}: {dtype} of ours / {best}"
+                    yield ratio.judge(name, target=None)
+
+    def _find_best(
+        self, own: EngineOutcome, *, model: str, workload: str, dtype: str
+    ) -> tuple[Ratio, Contender] | None:
+        """Returns the smallest ratio of ours to another engine of equal accuracy."""
+        own_rates = find_rates(own, model=model, workload=workload)
+        pairs = [
+            (compare(own_rates, find_rates(each, model=model, workload=workload)), each.contender)
+            for each in self.measured
+            if not each.contender.is_ours
+            and each.is_exact
+            and (dtype != "float32" or each.contender.kind == dtype)
+        ]
+        return min(pairs, key=lambda pair: pair[0].of_medians, default=None)
+
+    def _format_model(self, model: str, workloads: Sequence[str]) -> str:
+        rows = [["", *workloads]]
+        for each in self.measured:
+            laps = [each.list_laps(model, workload=workload) for workload in workloads]
+            rows.append([str(each.contender), *map(format_laps, laps)])
+        return format_table(rows, align="<" + ">" * len(workloads))
+
+
+def list_workloads(outcomes: Sequence[EngineOutcome]) -> dict[str, list[str]]:
+    """Returns the names of the workloads of each model."""
+    first = outcomes[0].laps if outcomes else {}
+    return {model: list(rounds[0]) for model, rounds in first.items() if rounds}
+
+
+def find_rates(outcome: EngineOutcome, *, model: str, workload: str) -> list[float]:
+    """Returns the rows per second of each round."""
+    return [lap.rows_per_s for lap in outcome.list_laps(model, workload=workload)]
+
+
+def format_laps(laps: Sequence[EngineLap]) -> str:
+    """Returns the median rate, and the largest error."""
+    rate, error = median(lap.rows_per_s for lap in laps), max(lap.max_error for lap in laps)
+    return f"{rate:,.1f} ({error:.3f})"

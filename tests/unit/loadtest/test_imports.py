@@ -9,6 +9,7 @@ import pytest
 from emotion_command.checkout import ROOT
 
 INSIDE_LOCUST = {"locust_run", "users", "watch"}
+COMMANDS = ("loadtest.run", "loadtest.capacity", "loadtest.autoscaling")
 SCRIPT = """
 import importlib, sys
 for name in sys.argv[1:]:
@@ -22,7 +23,7 @@ def test_only_modules_inside_locust_import_locust():
     modules = {file.stem for file in Path(emotion_loadtest.__file__).parent.glob("[a-z]*.py")}
     assert modules > INSIDE_LOCUST
     names = [f"emotion_loadtest.{name}" for name in sorted(modules - INSIDE_LOCUST)]
-    command = [sys.executable, "-c", SCRIPT, "loadtest.run", "loadtest.capacity", *names]
+    command = [sys.executable, "-c", SCRIPT, *COMMANDS, *names]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert (done.returncode, done.stderr) == (0, "")
 

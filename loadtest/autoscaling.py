@@ -77,7 +77,7 @@ def build_settings(args: argparse.Namespace) -> list[Setting]:
     """Returns the two ways to scale."""
     limits = Limits(min_replicas=args.min_replicas, max_replicas=args.max_replicas)
     return [
-        Setting("KEDA", args.busy, args.waiting, 60.0, args.start_up, limits),
+        Setting("KEDA", args.busy, args.waiting, 30.0, args.start_up, limits),
         Setting("HPA on CPU", args.busy, float("inf"), 30.0, args.start_up, limits),
     ]
 

@@ -36,7 +36,7 @@ class Setting:
     name: str
     busy_s: float = 0.7
     waiting: float = 100.0
-    window_s: float = 60.0
+    window_s: float = 30.0
     start_up_s: float = 60.0
     limits: Limits = field(default=Limits())
 

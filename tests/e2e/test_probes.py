@@ -1,6 +1,7 @@
-"""The chart's probes, as Helm renders them, against the real server."""
+"""The chart's probes and queries, as Helm renders them, against the real server."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 from chart import extract_helm, render
-from e2e.calls import ask_http
+from e2e.calls import ask_http, read_metric
 from e2e.serve_process import serve
 from emotion_client import EmotionClient, EmotionError
 
@@ -17,9 +18,14 @@ RESTART_TIMEOUT_S = 60
 
 
 @pytest.fixture(scope="module")
-def paths(tmp_path_factory):
+def objects(tmp_path_factory):
+    helm = extract_helm(tmp_path_factory.mktemp("helm"))
+    return render(helm, values=["values-autoscaling.yaml"])
+
+
+@pytest.fixture(scope="module")
+def paths(objects):
     """The path that each probe asks for on the HTTP port."""
-    objects = render(extract_helm(tmp_path_factory.mktemp("helm")))
     (container,) = objects["Deployment"]["spec"]["template"]["spec"]["containers"]
     ports = {each["name"]: each["containerPort"] for each in container["ports"]}
     requests = [container[probe]["httpGet"] for probe in PROBES]
@@ -52,7 +58,9 @@ def traffic(url):
     assert failures == []
 
 
-def test_probes_pass_and_only_readiness_notices_the_loss_of_a_model(paths):
+def test_probes_and_metrics_of_a_server_and_readiness_that_notices_the_loss_of_a_model(
+    objects, paths
+):
     with serve() as server:
         server.wait_until_ready()
 
@@ -60,6 +68,11 @@ def test_probes_pass_and_only_readiness_notices_the_loss_of_a_model(paths):
             return [ask_http(server.http_port, "GET", path)[0] for path in paths]
 
         assert ask() == [200, 200, 200]
+        triggers = objects["ScaledObject"]["spec"]["triggers"]
+        names = [re.search(r"emotion_\w+", each["metadata"]["query"])[0] for each in triggers]
+        busy_s, num_waiting = (read_metric(server.metrics_port, name) for name in names)
+        assert busy_s > 0
+        assert num_waiting == 0
         with traffic(server.url):
             os.kill(server.model_pid("emotion"), signal.SIGKILL)
             seen, ready, end = set(), 0, time.monotonic() + RESTART_TIMEOUT_S

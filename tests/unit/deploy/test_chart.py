@@ -2,17 +2,21 @@
 
 import json
 import re
+import subprocess
 from functools import cache
 
 import pytest
+import yaml
 from chart import CHART, NEWEST, OLDEST, find_errors, render, run_helm
 from emotion_command.checkout import CHECKPOINT
+from emotion_loadtest.autoscaler import SCALE_UP_FACTOR, SCALE_UP_PODS, SYNC_S, Limits
+from emotion_loadtest.fleet import Setting
 from emotion_server.address import Address
 from emotion_server.door.__main__ import GRACE_S
 from emotion_server.door_process import MAX_WAIT_S, STOP_TIMEOUT_S
 from emotion_server.service import DOOR_TIMEOUT_S
 from emotion_server.triton_server import KILL_AFTER_S, READER_TIMEOUT_S, START_TIMEOUT_S
-from stack import DASHBOARD, DEPLOY, ROOT, read_yaml
+from stack import DASHBOARD, DEPLOY, ROOT, find_tool, read_yaml
 
 from scripts import prepare_model, serve
 
@@ -67,6 +71,15 @@ def install(helm):
         return render(helm, values=values, settings=settings)
 
     return cache(render_installation)
+
+
+def assert_prometheus_parses(query, *, folder):
+    path = folder / "rules.yml"
+    rules = [{"record": "asked", "expr": query}]
+    path.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
+    command = [find_tool("promtool"), "check", "rules", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def pod_of(objects):
@@ -375,7 +388,7 @@ def test_service_monitor_reads_each_pod_once_under_the_job_of_the_rules(install)
     assert relabeling["targetLabel"] == "job"
 
 
-def test_keda_asks_for_this_release_and_hpa_for_its_container(install):
+def test_keda_asks_for_this_release_and_hpa_for_its_container(install, tmp_path):
     objects = install("keda")
     spec = objects["ScaledObject"]["spec"]
     assert spec["scaleTargetRef"] == {"name": objects["Deployment"]["metadata"]["name"]}
@@ -383,11 +396,45 @@ def test_keda_asks_for_this_release_and_hpa_for_its_container(install):
     series = f'{{namespace="music", service="{service}"}}'
     queries = [each["metadata"]["query"] for each in spec["triggers"]]
     assert queries == [
-        f"sum(rate(emotion_forward_seconds_sum{series}[1m]))",
+        f"sum(rate(emotion_forward_seconds_sum{series}[30s]))",
         f"sum(max_over_time(emotion_waiting_requests{series}[30s]))",
     ]
+    for query in queries:
+        assert_prometheus_parses(query, folder=tmp_path)
     hpa = install("hpa")["HorizontalPodAutoscaler"]["spec"]
     (metric,) = hpa["metrics"]
     assert metric["containerResource"]["container"] == container_of(install("hpa"))["name"]
     behavior = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
     assert behavior == hpa["behavior"]
+
+
+def test_autoscaling_defaults_are_those_of_the_simulation(install):
+    setting, limits = Setting("KEDA"), Limits()
+    spec = install("keda")["ScaledObject"]["spec"]
+    thresholds = [float(each["metadata"]["threshold"]) for each in spec["triggers"]]
+    assert thresholds == [setting.busy_s, setting.waiting]
+    (window,) = re.findall(r"\[(\d+)s\]", spec["triggers"][0]["metadata"]["query"])
+    assert float(window) == setting.window_s
+    scale = install("hpa")["HorizontalPodAutoscaler"]["spec"]
+    assert scale["metrics"][0]["containerResource"]["target"]["averageUtilization"] == 70
+    for low, high in (
+        (spec["minReplicaCount"], spec["maxReplicaCount"]),
+        (scale["minReplicas"], scale["maxReplicas"]),
+    ):
+        assert (low, high) == (limits.min_replicas, limits.max_replicas)
+    up, down = scale["behavior"]["scaleUp"], scale["behavior"]["scaleDown"]
+    assert up["stabilizationWindowSeconds"] == 0
+    assert {(each["type"], each["value"]) for each in up["policies"]} == {
+        ("Percent", 100 * (SCALE_UP_FACTOR - 1)),
+        ("Pods", SCALE_UP_PODS),
+    }
+    assert {each["periodSeconds"] for each in up["policies"]} == {SYNC_S}
+    assert down["stabilizationWindowSeconds"] == limits.stabilization_s
+    (removal,) = down["policies"]
+    assert (removal["value"], removal["periodSeconds"]) == (1, limits.removal_s)
+
+
+def test_fleet_page_names_every_value():
+    page = (ROOT / "docs" / "fleet.md").read_text()
+    for name in read_yaml(CHART / "values.yaml"):
+        assert f"`{name}`" in page, name

@@ -17,7 +17,7 @@ from emotion_command.numbers import integer, number, number_above
 from emotion_command.output import put
 from emotion_command.runner import Command
 from emotion_loadtest.autoscaler import Limits
-from emotion_loadtest.fleet import Outcome, Setting, simulate
+from emotion_loadtest.fleet import Outcome, Setting, build_settings, simulate
 from emotion_loadtest.fleet_report import format_outcomes, write_report
 from emotion_loadtest.options import REPORTS
 from emotion_loadtest.replica import ServiceTime
@@ -39,15 +39,22 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    default, limits = Setting(""), Limits()
+    parser.add_argument(
+        "--busy",
+        type=number_above(0, 1),
+        nargs="+",
+        default=[0.7, 0.5],
+        metavar="SECONDS",
+        help="busy time a second and replica, one or two; the first is also that of CPU (0.7 0.5)",
+    )
+    default, limits, rate = Setting(""), Limits(), ServiceTime().max_rate
     replicas = integer(1, MAX_REPLICAS)
     for option, kind, value, unit, use in (
-        ("busy", number_above(0, 1), default.busy_s, "SECONDS", "busy time a second and replica"),
         ("waiting", number_above(0, 1e6), default.waiting, "NUMBER", "waiting requests a replica"),
         ("start-up", number(0, MAX_START_UP_S), default.start_up_s, "SECONDS", "of a replica"),
         ("min-replicas", replicas, limits.min_replicas, "NUMBER", "at least"),
         ("max-replicas", replicas, limits.max_replicas, "NUMBER", "at most"),
-        ("rate", number_above(0, MAX_RATE), ServiceTime().max_rate, "NUMBER", RATE_HELP),
+        ("rate", number_above(0, MAX_RATE), rate, "NUMBER", "texts a second of a replica, at most"),
         ("traffic", number_above(0, 100), 1.0, "FACTOR", "times the calls of the day"),
     ):
         help_ = f"{use} (%(default).4g)"
@@ -55,31 +62,25 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     where = "where the files go (%(default)s)"
     parser.add_argument("--report", type=Path, default=REPORTS, metavar="FOLDER", help=where)
     args = parser.parse_args(argv)
+    if len(args.busy) > 2:
+        parser.error(f"--busy: expected one or two numbers, got {len(args.busy)}")
     if args.min_replicas > args.max_replicas:
         parser.error(f"--min-replicas is {args.min_replicas}; it must be at most --max-replicas")
     return args
 
 
-RATE_HELP = "texts a second that a replica answers at most, as `make capacity` finds it"
-
-
 def run(args: argparse.Namespace) -> int:
     """Simulates and reports; returns the exit code."""
     make_folder(args.report)
-    outcomes = [simulate_day(setting, args) for setting in build_settings(args)]
+    limits = Limits(min_replicas=args.min_replicas, max_replicas=args.max_replicas)
+    settings = build_settings(
+        args.busy, waiting=args.waiting, start_up_s=args.start_up, limits=limits
+    )
+    outcomes = [simulate_day(setting, args) for setting in settings]
     write_report(outcomes, folder=args.report)
     put("\n".join(["", *format_outcomes(outcomes)]))
     put(f"report: {args.report / 'autoscaling.png'} (and .json)")
     return 0
-
-
-def build_settings(args: argparse.Namespace) -> list[Setting]:
-    """Returns the two ways to scale."""
-    limits = Limits(min_replicas=args.min_replicas, max_replicas=args.max_replicas)
-    return [
-        Setting("KEDA", args.busy, args.waiting, 30.0, args.start_up, limits),
-        Setting("HPA on CPU", args.busy, float("inf"), 30.0, args.start_up, limits),
-    ]
 
 
 def simulate_day(setting: Setting, args: argparse.Namespace) -> Outcome:

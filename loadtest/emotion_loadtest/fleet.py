@@ -6,9 +6,10 @@ after the decision; one that is removed gets no more calls and answers those tha
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,15 @@ class Setting:
     window_s: float = 30.0
     start_up_s: float = 60.0
     limits: Limits = field(default=Limits())
+
+
+def build_settings(
+    busy_s: Sequence[float], *, waiting: float, start_up_s: float, limits: Limits
+) -> list[Setting]:
+    """Returns what is worth comparing: KEDA with each target, and an HPA on CPU with the first."""
+    keda = [Setting(f"KEDA, busy {each:g}", each, waiting) for each in busy_s]
+    hpa = Setting(f"HPA, CPU {busy_s[0]:.0%}", busy_s[0], math.inf)
+    return [replace(each, start_up_s=start_up_s, limits=limits) for each in (*keda, hpa)]
 
 
 @dataclass(frozen=True)

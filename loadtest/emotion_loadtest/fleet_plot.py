@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from emotion_loadtest.fleet import Outcome
+from emotion_loadtest.fleet import Minute, Outcome
 from emotion_loadtest.plots import BLUE, GRAY, ORANGE, RED, STYLE
 
-COLORS = (BLUE, ORANGE, RED, GRAY)
+COLORS = (BLUE, ORANGE, RED)
+BEFORE_S, AFTER_S = 180.0, 1500.0
 
 
 def draw_fleet_png(outcomes: Sequence[Outcome]) -> bytes:
@@ -25,39 +27,47 @@ def draw_fleet_png(outcomes: Sequence[Outcome]) -> bytes:
 
 
 def plot_fleet(outcomes: Sequence[Outcome]) -> Figure:
-    """Returns the figure.
+    """Returns the figure: the whole day, and beside it the time around its busiest minute.
 
     Args:
-        outcomes: of the same traffic, four at most.
+        outcomes: of the same traffic, three at most.
     """
     figure = Figure(figsize=(9, 7), layout="constrained")
-    load, replicas, latency, refused = figure.subplots(4, sharex=True)
-    first = outcomes[0].minutes
-    load.plot(_hours(outcomes[0]), [each.num_due / 60 for each in first], color=GRAY)
-    load.set_ylabel("calls a second")
-    for outcome, color in zip(outcomes, COLORS, strict=False):
-        _plot_outcome(outcome, color, replicas=replicas, latency=latency, refused=refused)
-    replicas.set_ylabel("replicas")
-    latency.set_ylabel("p99, ms")
-    latency.set_yscale("log")
-    refused.set_ylabel("refused, %")
-    refused.set_xlabel("hour of the day")
-    for axes in (load, replicas, refused):
-        axes.set_ylim(bottom=0)
-    replicas.legend(loc="upper left", frameon=False, ncols=4)
+    columns = figure.subplots(4, 2, sharex="col", sharey="row", width_ratios=(2, 1)).T
+    busiest = max(outcomes[0].minutes, key=lambda minute: minute.num_due)
+    start_s, end_s = busiest.start_s - BEFORE_S, busiest.start_s + AFTER_S
+    for column, (low_s, high_s) in zip(columns, ((0, math.inf), (start_s, end_s)), strict=True):
+        for i, (outcome, color) in enumerate(zip(outcomes, COLORS, strict=False)):
+            minutes = [each for each in outcome.minutes if low_s <= each.start_s < high_s]
+            _plot(column, minutes, name=outcome.setting.name, color=color, zorder=3 - 0.1 * i)
+    _label(*columns[0])
+    columns[1][0].set_title("around the busiest minute", fontsize="medium")
+    for column in columns:
+        column[-1].set_xlabel("hour of the day")
     return figure
 
 
-def _plot_outcome(
-    outcome: Outcome, color: str, *, replicas: Axes, latency: Axes, refused: Axes
+def _plot(
+    column: Sequence[Axes], minutes: Sequence[Minute], *, name: str, color: str, zorder: float
 ) -> None:
-    hours, minutes = _hours(outcome), outcome.minutes
-    name = outcome.setting.name
-    replicas.step(hours, [x.num_replicas for x in minutes], color=color, label=name, where="post")
-    latency.plot(hours, [x.p99_ms for x in minutes], color=color, lw=0.9, alpha=0.8)
-    shares = [100 * x.num_refused / max(1, x.num_due) for x in minutes]
-    refused.plot(hours, shares, color=color, alpha=0.8)
+    load, replicas, latency, refused = column
+    style: Any = {"color": color, "zorder": zorder}
+    hours = [each.start_s / 3600 for each in minutes]
+    load.plot(hours, [each.num_due / 60 for each in minutes], color=GRAY)
+    numbers = [each.num_replicas for each in minutes]
+    replicas.step(hours, numbers, label=name, where="post", **style)
+    latency.plot(hours, [each.p99_ms for each in minutes], lw=0.9, **style)
+    shares = [100 * each.num_refused / max(1, each.num_due) for each in minutes]
+    refused.step(hours, shares, where="post", **style)
 
 
-def _hours(outcome: Outcome) -> list[float]:
-    return list(np.array([minute.start_s for minute in outcome.minutes]) / 3600)
+def _label(load: Axes, replicas: Axes, latency: Axes, refused: Axes) -> None:
+    load.set_ylabel("calls a second")
+    replicas.set_ylabel("replicas")
+    replicas.legend(loc="upper left", frameon=False, ncols=1)
+    latency.set_ylabel("p99, ms")
+    latency.set_yscale("log")
+    latency.yaxis.set_major_formatter("{x:,.0f}")
+    refused.set_ylabel("refused, %")
+    for axes in (load, replicas, refused):
+        axes.set_ylim(bottom=0)

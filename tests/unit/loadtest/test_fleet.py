@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 from emotion_loadtest.autoscaler import Limits
-from emotion_loadtest.fleet import Setting, simulate
+from emotion_loadtest.fleet import Setting, build_settings, simulate
 from emotion_loadtest.replica import ServiceTime
 
 TIME = ServiceTime.of_rate(50.0)  # slow, so that tests are quick
@@ -94,3 +94,14 @@ def test_one_server_is_not_slower_than_measured_below_its_knee(rate, measured_ms
     outcome = simulate(setting, lambda _: rate, seconds=120)
     assert outcome.refused_share == 0
     assert 0.2 * measured_ms < outcome.p99_ms < measured_ms
+
+
+def test_build_settings_are_keda_with_each_target_and_cpu_without_a_guard():
+    settings = build_settings([0.7, 0.5], waiting=9, start_up_s=5, limits=LIMITS)
+    assert [each.name for each in settings] == ["KEDA, busy 0.7", "KEDA, busy 0.5", "HPA, CPU 70%"]
+    assert [(each.busy_s, each.waiting) for each in settings] == [
+        (0.7, 9),
+        (0.5, 9),
+        (0.7, math.inf),
+    ]
+    assert {(each.start_up_s, each.limits) for each in settings} == {(5, LIMITS)}

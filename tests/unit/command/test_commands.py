@@ -6,7 +6,7 @@ from emotion_command.checkout import ROOT
 from emotion_training import goemotions
 
 from benchmarks import client, compare, engine, engines, overhead
-from loadtest import capacity, run
+from loadtest import autoscaling, capacity, run
 from scripts import demo, evaluate, healthcheck, prepare_model, serve, train
 
 UNKNOWN = ["--no-such-option"]
@@ -26,6 +26,7 @@ COMMANDS = [
     # These pass unknown options on to Locust.
     pytest.param(run.main, ["--seconds=0"], id="run"),
     pytest.param(capacity.main, ["--seconds=0"], id="capacity"),
+    pytest.param(autoscaling.main, UNKNOWN, id="autoscaling"),
     pytest.param(client.main, UNKNOWN, id="client"),
     pytest.param(compare.main, UNKNOWN, id="compare"),
     pytest.param(engine.main, UNKNOWN, id="engine"),

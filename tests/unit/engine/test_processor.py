@@ -58,3 +58,9 @@ def test_read_flags_are_those_of_the_first_processor(tmp_path, monkeypatch):
 def test_read_flags_elsewhere_is_empty(tmp_path, monkeypatch):
     monkeypatch.setattr(processor, "CPUINFO", tmp_path / "nowhere")
     assert read_flags.__wrapped__() == frozenset()
+
+
+def test_count_cores_in_a_container_is_at_most_the_quota_of_its_own_root(machine):
+    (machine / "own").write_text("0::/\n")  # a control group namespace, as containers have it
+    (machine / "groups" / "cpu.max").write_text("100000 100000\n")
+    assert count_cores() == 1

@@ -75,15 +75,18 @@ def run(
     args: argparse.Namespace, interruption: Interruption, *, contenders: Sequence[Contender]
 ) -> int:
     """Measures, prints and writes; returns the exit code."""
+    load_average = os.getloadavg()[0]
     plan = Plan(args.rounds, args.seconds, args.threads or count_cores())
     chosen = [each for each in contenders if each.key in args.only]
     report, check = COMMAND.say, interruption.check
     with tempfile.TemporaryDirectory() as folder:
         jobs = prepare(args.models, checkpoint=CHECKPOINT, folder=Path(folder), report=report)
         comparison = measure(chosen, jobs=jobs, plan=plan, report=report, check=check)
-    put(f"\n{describe_machine()}, {plan.num_threads} threads\n\n{comparison.format()}")
+    machine = f"{describe_machine()}, load average before {load_average:.2f}"
+    put(f"\n{machine}, {plan.num_threads} threads\n\n{comparison.format()}")
     if args.json is not None:
         facts = {"processor": find_processor(), "num_cores": os.cpu_count(), **vars(plan)}
+        facts["load_average_before"] = load_average
         document = {**facts, **comparison.build_document()}
         args.json.write_text(to_json(document), encoding="utf-8")
         report(f"wrote {args.json}")

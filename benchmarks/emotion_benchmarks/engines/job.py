@@ -13,6 +13,7 @@ import torch
 from emotion_engine.checkpoint import FILES, Checkpoint, read_checkpoint
 from emotion_engine.checksums import write_checksums
 from emotion_loadtest.texts import read_own_texts
+from emotion_training.quiet import silence_transformers
 from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -58,6 +59,7 @@ def prepare(
         CheckpointError: there is no prepared checkpoint.
         DataError: the project's texts are missing.
     """
+    silence_transformers()
     jobs = []
     for model in models:
         report(f"{model}: asking plain transformers for the right answers")

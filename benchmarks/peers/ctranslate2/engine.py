@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from peers.padding import Row
 from peers.run_apart import run_apart
 from safetensors.numpy import load_file
 
+CONFIG = "config.json"
 COMPUTE_TYPES = {"float32": "float32", "int8": "int8_float32"}
 HEAD = (
     "bert.pooler.dense.weight",
@@ -64,7 +67,22 @@ def convert(checkpoint: Path, *, folder: Path) -> None:
     """Writes the encoder in CTranslate2's format."""
     from ctranslate2.converters import TransformersConverter
 
-    TransformersConverter(str(checkpoint)).convert(str(folder))
+    with tempfile.TemporaryDirectory() as copy:
+        link_with_positions(checkpoint, folder=Path(copy))
+        TransformersConverter(copy).convert(str(folder))
+
+
+def link_with_positions(checkpoint: Path, *, folder: Path) -> None:
+    """Writes a folder like a checkpoint's, whose config.json names the kind of positions.
+
+    The converter asks for it; transformers 5 knows one kind only, and no longer writes it.
+    """
+    for file in checkpoint.iterdir():
+        (folder / file.name).symlink_to(file.resolve())
+    config = json.loads((checkpoint / CONFIG).read_text(encoding="utf-8"))
+    (folder / CONFIG).unlink()
+    document = json.dumps({"position_embedding_type": "absolute", **config})
+    (folder / CONFIG).write_text(document, encoding="utf-8")
 
 
 def compute_head(

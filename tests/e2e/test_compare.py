@@ -49,8 +49,9 @@ def test_compare_measures_ours_and_lists_what_is_wrong_or_broken(
     assert "WRONG: parrot, tuned: " in out
     (line,) = re.findall(r"^broken, tuned  .*$", out, re.MULTILINE)
     assert line.endswith("not measured: it ended with code 1: RuntimeError: there is no model here")
-    # Which one is faster in a second beside other tests, nobody knows.
-    assert re.search(r"^(MISSED|met) +rate of ours / parrot, tuned ", out, re.MULTILINE), out
+    assert "parrot, tuned: error 0." in out
+    # There is a ratio, but no target for answers that are not the model's own.
+    assert re.search(r"^ +rate of ours / parrot, tuned ", out, re.MULTILINE), out
     found = json.loads(path.read_text())["peers"]
     assert found[OURS]["figures"]["num_wrong"] == 0
     assert found[OURS]["figures"]["texts_per_s"] > 0

@@ -77,14 +77,16 @@ def load_encoder(
     if has_graphs and not device.startswith("cuda"):
         raise SettingsError(f"cuda_graphs is 'on', but the device is {device}; choose 'off'")
     name, _, instruction_set = wanted.partition("-")
-    obstacle = find_obstacle(folder, device=device)
-    found = obstacle or choose_instructions(dtype, wanted=instruction_set or None)
-    if isinstance(found, str):
+    reason = "chosen"
+    if name in ("auto", "native"):  # else no library in C++ is even loaded
+        obstacle = find_obstacle(folder, device=device)
+        found = obstacle or choose_instructions(dtype, wanted=instruction_set or None)
+        if not isinstance(found, str):
+            threads = choose_num_threads(num_threads)
+            return NativeEncoder(folder, dtype=dtype, num_threads=threads, instructions=found)
         if name == "native":
             raise SettingsError(f"encoder is {wanted!r}, but {found}; choose 'auto' or 'torch'")
-    elif name in ("auto", "native"):
-        threads = choose_num_threads(num_threads)
-        return NativeEncoder(folder, dtype=dtype, num_threads=threads, instructions=found)
+        reason = f"no C++: {found}"
     from emotion_engine.torch_encoder import load_torch_encoder
 
     return load_torch_encoder(
@@ -94,6 +96,6 @@ def load_encoder(
         is_padded=wanted == "padded",
         num_threads=num_threads,
         max_length=max_length,
-        reason=f"no C++: {found}" if wanted == "auto" else "chosen",
+        reason=reason,
         has_graphs=has_graphs,
     )

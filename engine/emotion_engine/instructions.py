@@ -46,7 +46,8 @@ class InstructionSet:
     def find_missing(self, dtype: str) -> str | None:
         """Returns why this processor cannot use it, "the processor has no avx2"; None if it can."""
         if dtype not in self.needed:
-            return f"{self.title} has no {dtype}"
+            others = " or ".join(self.needed)
+            return f"{self.title} has no {dtype} (set dtype to {others})"
         missing = [flag for flag in self.needed[dtype] if flag not in read_flags()]
         return f"the processor has no {missing[0]}" if missing else None
 

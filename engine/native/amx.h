@@ -25,7 +25,8 @@ struct alignas(64) Shapes {
   uint8_t rows[16] = {};
 };
 
-inline void configure(const Shapes& shapes) { _tile_loadconfig(&shapes); }
+// GCC 12's intrinsic says that it reads 8 bytes of the 64, so the compiler may leave out the rest.
+inline void configure(const Shapes& shapes) { asm volatile("ldtilecfg %0" ::"m"(shapes)); }
 inline void release() { _tile_release(); }
 
 // In assembler, since GCC's intrinsics take the number of a tile only as a literal.

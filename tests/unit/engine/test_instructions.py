@@ -77,8 +77,8 @@ def test_choose_instructions_none_names_what_is_missing(dtype, lacking, reason, 
     [
         ("bfloat16", "avx512", AVX512),
         ("float32", "avx2", AVX2),
-        ("bfloat16", "avx2", "AVX2 has no bfloat16"),
-        ("float32", "amx", "AMX has no float32"),
+        ("bfloat16", "avx2", "AVX2 has no bfloat16 (set dtype to float32)"),
+        ("float32", "amx", "AMX has no float32 (set dtype to bfloat16)"),
     ],
 )
 def test_choose_instructions_wanted_is_the_only_one_tried(dtype, wanted, expected, flags):

@@ -55,3 +55,8 @@ def rotate(items: Sequence[T], *, round_number: int) -> list[T]:
     """Returns the order of a round: each item is first, second, ... in turn."""
     start = round_number % len(items)
     return [*items[start:], *items[:start]]
+
+
+def spread(items: Sequence[T], *, round_number: int, num_rounds: int) -> list[T]:
+    """Returns the order of a round; over all rounds, each item's places are far apart."""
+    return rotate(items, round_number=round_number * len(items) // num_rounds)

@@ -156,9 +156,10 @@ class Classifier:
                     continue
                 probabilities[part.rows], forward = result
                 forwards.append(forward)
-        is_broken = ~np.isfinite(probabilities).all(axis=1)
-        for row in np.flatnonzero(is_broken):
-            failures.setdefault(int(row), NotFinite(f"the model computed NaN ({self.encoder})"))
+        without_answer = np.flatnonzero(~np.isfinite(probabilities).all(axis=1)).tolist()
+        if len(without_answer) > len(failures):
+            error = NotFinite(f"the model computed NaN ({self.encoder})")
+            failures = dict.fromkeys(without_answer, error) | failures
         return Outcome(probabilities, failures, tuple(forwards))
 
     def _pack(self, rows: Sequence[NDArray[np.int64]]) -> Iterator[PackedBatch]:

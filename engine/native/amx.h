@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 #include <cstddef>
-#include <cstdint>
+
+#include "tile_shapes.h"
 
 namespace emotion::tile {
 
@@ -17,13 +18,6 @@ inline bool request() {
   constexpr int ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18;  // asm/prctl.h
   return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
 }
-
-// The shape of the eight tiles, as the instruction reads it.
-struct alignas(64) Shapes {
-  uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  uint16_t row_bytes[16] = {};
-  uint8_t rows[16] = {};
-};
 
 // GCC 12's intrinsic says that it reads 8 bytes of the 64, so the compiler may leave out the rest.
 inline void configure(const Shapes& shapes) { asm volatile("ldtilecfg %0" ::"m"(shapes)); }

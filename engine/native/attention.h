@@ -1,6 +1,10 @@
 // Attention within one row, one head at a time.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
 #include "product.h"
 
 namespace emotion {

@@ -6,9 +6,9 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
+#include <cstdint>
 
+#include "bfloat16.h"
 #include "vectors.h"
 
 namespace emotion {
@@ -31,12 +31,7 @@ struct Bfloat16 {
   static Pairs load_right(const Element* source) { return load_pairs(source); }
   static Pairs spread_left(const Element* source) { return all_pairs(source); }
   static void encode(Floats x, Element* target) { store_bfloat16(target, x); }
-  static Element encode_right(float x) {  // to nearest, ties to even
-    uint32_t bits;
-    std::memcpy(&bits, &x, sizeof bits);
-    if (std::isnan(x)) return static_cast<Element>(bits >> 16 | 0x40);  // rounding may lose it
-    return static_cast<Element>((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
-  }
+  static Element encode_right(float x) { return round_to_bfloat16(x); }
 };
 #endif
 

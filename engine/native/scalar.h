@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "bfloat16.h"
+
 #define EMOTION_HAS_BFLOAT16
 
 namespace emotion {
@@ -117,14 +119,7 @@ inline Floats multiply_add(const Pairs& a, const Pairs& b, Floats sum) {
   return sum;
 }
 inline void store_bfloat16(uint16_t* target, Floats x) {
-  for (int i = 0; i < LANES; ++i) {
-    const float value = flush(x.lane[i]);
-    uint32_t bits;
-    std::memcpy(&bits, &value, sizeof bits);
-    const bool is_nan = value != value;
-    target[i] = static_cast<uint16_t>(
-        is_nan ? bits >> 16 | 0x40 : (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
-  }
+  for (int i = 0; i < LANES; ++i) target[i] = round_to_bfloat16(flush(x.lane[i]));
 }
 
 inline void pause() {}

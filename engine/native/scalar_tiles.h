@@ -7,14 +7,9 @@
 #include <cstring>
 
 #include "scalar.h"
+#include "tile_shapes.h"
 
 namespace emotion::tile {
-
-struct Shapes {
-  uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  uint16_t row_bytes[16] = {};
-  uint8_t rows[16] = {};
-};
 
 inline thread_local Shapes shapes;
 inline thread_local bool is_configured = false;

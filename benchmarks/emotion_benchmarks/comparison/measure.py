@@ -11,7 +11,7 @@ from emotion_benchmarks.comparison.job import Job
 from emotion_benchmarks.comparison.peers import Peer, PeerError, find_python
 from emotion_benchmarks.comparison.result import Comparison, Outcome, ServerLap
 from emotion_benchmarks.comparison.turn import run_lap
-from emotion_benchmarks.rounds import rotate
+from emotion_benchmarks.rounds import spread
 
 
 def measure(
@@ -40,7 +40,7 @@ def measure(
     gc.collect()
     gc.freeze()  # what is loaded by now need not be scanned again under load
     for i in range(num_rounds):
-        for peer in rotate_peers(peers, round_number=i, num_rounds=num_rounds):
+        for peer in spread(peers, round_number=i, num_rounds=num_rounds):
             check()
             if peer.key in errors:
                 continue
@@ -51,11 +51,6 @@ def measure(
     return Comparison(
         [Outcome(peer, tuple(laps[peer.key]), errors.get(peer.key)) for peer in peers]
     )
-
-
-def rotate_peers(peers: Sequence[Peer], *, round_number: int, num_rounds: int) -> list[Peer]:
-    """Returns the order of a round; over all rounds, each server's places are far apart."""
-    return rotate(peers, round_number=round_number * len(peers) // num_rounds)
 
 
 @contextmanager

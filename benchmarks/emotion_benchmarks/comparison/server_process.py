@@ -164,10 +164,26 @@ def _start(peer: Peer, *, place: Place) -> subprocess.Popen[bytes]:
     environment = build_peer_environment(
         place.python, scratch=place.scratch, extra=peer.environment
     )
-    with (place.scratch / LOG).open("wb") as log:
+    return start_process(
+        build_command(peer, place=place),
+        folder=folder,
+        environment=environment,
+        log_file=place.scratch / LOG,
+    )
+
+
+def start_process(
+    command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log_file: Path
+) -> subprocess.Popen[bytes]:
+    """Starts a process that ends with this one, without a terminal, in a folder.
+
+    Raises:
+        PeerError: it cannot be started.
+    """
+    with log_file.open("wb") as log:
         try:
             return subprocess.Popen(
-                [*die_with_us(), *build_command(peer, place=place)],
+                [*die_with_us(), *command],
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,

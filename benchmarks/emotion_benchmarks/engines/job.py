@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from emotion_engine.checkpoint import FILES, Checkpoint, read_checkpoint
-from emotion_engine.checksums import write_checksums
+from emotion_engine.checkpoint import read_checkpoint
 from emotion_loadtest.texts import read_own_texts
 from emotion_training.quiet import silence_transformers
 from numpy.typing import NDArray
@@ -19,11 +17,11 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from emotion_benchmarks.engine.shape import build_config
 from emotion_benchmarks.engine.workload import Workload, build_workloads
+from emotion_benchmarks.random_checkpoint import write_random
 
 DEFAULT, BERT_BASE = "default", "bert-base"
 MODELS = (DEFAULT, BERT_BASE)
 NUM_CALIBRATION_ROWS = 128
-SEED = 1
 Rows = list[list[int]]
 
 
@@ -67,7 +65,7 @@ def prepare(
         place.mkdir()
         known = read_checkpoint(checkpoint)
         if model != DEFAULT:
-            known = write_random(known, model=model, folder=place / "checkpoint")
+            known = write_random(build_config(model), like=known, folder=place / "checkpoint")
         verses = tokenize_verses(checkpoint, max_length=known.max_length)
         workloads = {
             each.name: fill_rows(each, verses=verses)
@@ -107,22 +105,6 @@ def fill_rows(workload: Workload, *, verses: Rows) -> Rows:
         rows.append([first, *taken, last])
         start = (start + row_len) % (len(tokens) - max(workload.row_lens))
     return rows
-
-
-def write_random(like: Checkpoint, *, model: str, folder: Path) -> Checkpoint:
-    """Writes a checkpoint with random weights, but with the tokenizer and labels of another."""
-    folder.mkdir()
-    config = build_config(model)
-    config.id2label = dict(enumerate(like.labels))
-    config.label2id = {label: i for i, label in enumerate(like.labels)}
-    with torch.random.fork_rng():
-        torch.manual_seed(SEED)
-        AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
-    for name in FILES:
-        if not (folder / name).exists():
-            shutil.copy(like.folder / name, folder / name)
-    write_checksums(folder, FILES)
-    return read_checkpoint(folder)
 
 
 def compute(checkpoint: Path, workloads: dict[str, Rows]) -> dict[str, NDArray[np.float32]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from emotion_benchmarks.comparison.peers import PeerError, find_python
@@ -12,7 +13,7 @@ from emotion_benchmarks.engines.contenders import Contender
 from emotion_benchmarks.engines.job import EngineJob
 from emotion_benchmarks.engines.result import EngineComparison, EngineOutcome
 from emotion_benchmarks.engines.turn import EngineLap, run_turn
-from emotion_benchmarks.rounds import rotate
+from emotion_benchmarks.rounds import spread
 
 
 @dataclass(frozen=True)
@@ -51,22 +52,17 @@ def measure(
     laps: dict[str, dict[str, list[dict[str, EngineLap]]]] = {
         each.key: {job.model: [] for job in jobs} for each in contenders
     }
-    for i in range(plan.num_rounds):
-        for job in jobs:
-            for contender in rotate(
-                contenders, round_number=i * len(contenders) // plan.num_rounds
-            ):
-                check()
-                if contender.key in errors:
-                    continue
-                report(f"round {i + 1} of {plan.num_rounds}: {job.model}, {contender}")
-                try:
-                    lap = _run(contender, job=job, plan=plan)
-                except PeerError as error:
-                    errors[contender.key] = str(error)
-                    report(f"{contender}: {error}")
-                else:
-                    laps[contender.key][job.model].append(lap)
+    for i, job in product(range(plan.num_rounds), jobs):
+        for contender in spread(contenders, round_number=i, num_rounds=plan.num_rounds):
+            check()
+            if contender.key in errors:
+                continue
+            report(f"round {i + 1} of {plan.num_rounds}: {job.model}, {contender}")
+            try:
+                laps[contender.key][job.model].append(_run(contender, job=job, plan=plan))
+            except PeerError as error:
+                errors[contender.key] = str(error)
+                report(f"{contender}: {error}")
     return EngineComparison(
         [EngineOutcome(each, laps[each.key], errors.get(each.key)) for each in contenders]
     )

@@ -11,13 +11,14 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from emotion_server.processes import die_with_us
 from numpy.typing import NDArray
 
 from emotion_benchmarks.comparison.peers import PEERS_FOLDER, PeerError
 from emotion_benchmarks.comparison.server_process import (
+    LOG,
     build_peer_environment,
     choose_cause,
+    start_process,
     stop_tree,
 )
 from emotion_benchmarks.engines.contenders import Contender
@@ -94,23 +95,19 @@ def run_process(command: list[str], *, python: Path, scratch: Path) -> None:
     Raises:
         PeerError: it failed, or took too long.
     """
-    log_file = scratch / "log"
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(
-            [*die_with_us(), *command],
-            cwd=scratch,
-            env=build_peer_environment(python, scratch=scratch, extra={}),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C in the terminal reaches only us
-        )
-        try:
-            code = process.wait(TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            raise PeerError(f"it was not done within {TIMEOUT_S:.0f} s") from None
-        finally:
-            stop_tree(process, number=signal.SIGTERM)
+    log_file = scratch / LOG
+    process = start_process(
+        command,
+        folder=scratch,
+        environment=build_peer_environment(python, scratch=scratch, extra={}),
+        log_file=log_file,
+    )
+    try:
+        code = process.wait(TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        raise PeerError(f"it was not done within {TIMEOUT_S:.0f} s") from None
+    finally:
+        stop_tree(process, number=signal.SIGTERM)
     if code != 0:
         lines = log_file.read_text(encoding="utf-8", errors="replace").splitlines()
         cause = choose_cause(lines) or "it left no message"

@@ -134,7 +134,7 @@ class Bench:
             self.report(f"{len(fixed):,} texts of {PAIR_LEN} tokens, by client and engine in turn")
             pairs = time_pairs(client, fixed, predict=engine.predict, check=self.check)
             self.report("the same texts, step by step")
-            steps = trace(client, server, texts=fixed)
+            steps = trace(client, server, texts=fixed, check=self.check)
         asked, computed = map(summarize_times, pairs)
         return Lone(ready_s, summarize_times(lyrics), asked, computed, steps)
 

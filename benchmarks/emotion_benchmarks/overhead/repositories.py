@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 
 from emotion_command.checkout import CHECKPOINT, REPOSITORY
-from emotion_engine.checkpoint import FILES, Checkpoint
-from emotion_engine.checksums import write_checksums
+from emotion_engine.checkpoint import Checkpoint
+
+from emotion_benchmarks.random_checkpoint import write_random
 
 EMPTY_MODEL = Path(__file__).parent / "empty_model.py"
 VERSION = Path("emotion", "1")
-SEED = 1
 
 
 def build_empty_repository(folder: Path) -> Path:
@@ -29,22 +29,13 @@ def build_distilbert_repository(folder: Path, *, checkpoint: Checkpoint) -> Path
         folder: where to make it.
         checkpoint: whose tokenizer, labels and max_length it has.
     """
-    import torch
-    from transformers import AutoModelForSequenceClassification, DistilBertConfig
+    from transformers import DistilBertConfig
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
     repository = _copy(folder)
-    target = repository / VERSION / "checkpoint"
-    shutil.copytree(checkpoint.folder, target)
-    torch.manual_seed(SEED)
-    config = DistilBertConfig(
-        vocab_size=checkpoint.vocab_size,
-        id2label=dict(enumerate(checkpoint.labels)),
-        label2id={label: i for i, label in enumerate(checkpoint.labels)},
-    )
-    AutoModelForSequenceClassification.from_config(config).save_pretrained(target)
-    write_checksums(target, FILES)
+    config = DistilBertConfig(vocab_size=checkpoint.vocab_size)
+    write_random(config, like=checkpoint, folder=repository / VERSION / "checkpoint")
     return repository
 
 

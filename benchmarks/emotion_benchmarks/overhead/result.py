@@ -134,7 +134,7 @@ def build_lone_figures(lone: Lone) -> list[Figure]:
         Figure(f"{fixed}, p99/p50", client.spread, "x", f"the engine's own {engine.spread:.2f}"),
         Figure(f"{fixed}, engine p50", engine.p50_ms, "ms", f"p99 {engine.p99_ms:.2f}"),
         Figure(f"{fixed}, p50 / engine p50", over_engine, "x", target=OVER_ENGINE),
-        *lone.steps.list_figures(engine_ms=engine.mean_ms),
+        *lone.steps.list_figures(fixed, engine_ms=engine.mean_ms),
     ]
 
 

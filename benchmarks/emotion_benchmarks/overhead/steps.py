@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import mean
 
 import grpc
 from emotion_client import EmotionClient
@@ -15,6 +15,8 @@ from emotion_loadtest.figure import Figure
 from emotion_loadtest.server import translated
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.grpc.service_pb2 import ModelInferRequest, ModelInferResponse
+
+from emotion_benchmarks.overhead.lone_requests import time_each
 
 HEALTH = "/grpc.health.v1.Health/Check"  # the door answers it without Triton
 NUM_WARM_UPS = 20
@@ -45,10 +47,11 @@ class Steps:
     grpc_ms: float
     triton_ms: Sequence[float]
 
-    def list_figures(self, *, engine_ms: float) -> list[Figure]:
+    def list_figures(self, name: str, *, engine_ms: float) -> list[Figure]:
         """Returns a line for each step; what is left is the door and Triton's gRPC.
 
         Args:
+            name: of the texts, as "32 tokens".
             engine_ms: the forward pass in a process of its own.
         """
         between_ms = self.total_ms - self.python_ms - self.grpc_ms - sum(self.triton_ms)
@@ -62,40 +65,46 @@ class Steps:
         ):
             note = f"the engine alone {engine_ms:.2f}" if key == "compute_infer" else ""
             steps.append((what, each_ms, note))
-        lines = [Figure(f"  {name}", ms, "ms", note) for name, ms, note in steps]
-        return [Figure("32 tokens, mean, of which", self.total_ms, "ms"), *lines]
+        lines = [Figure(f"  {step}", ms, "ms", note) for step, ms, note in steps]
+        return [Figure(f"{name}, mean, of which", self.total_ms, "ms"), *lines]
 
 
-def trace(client: EmotionClient, server: InferenceServerClient, *, texts: Sequence[str]) -> Steps:
+def trace(
+    client: EmotionClient,
+    server: InferenceServerClient,
+    *,
+    texts: Sequence[str],
+    check: Callable[[], None],
+) -> Steps:
     """Measures the steps with these texts.
 
     Args:
         client: asks the real model.
         server: of the same server.
-        texts: all of about one length.
+        texts: all of about one length, at least `NUM_WARM_UPS`.
+        check: called between calls; raises if a Ctrl-C was discarded.
 
     Raises:
         EmotionError: the server does not answer.
     """
     before_ms = _read_statistics(server)
-    total_ms = _time(client.predict, texts)
+    total_ms = _measure_ms(client.predict, texts, check=check)
     after_ms = _read_statistics(server)
     num_calls = NUM_WARM_UPS + len(texts)
     triton_ms = [(b - a) / num_calls for a, b in zip(before_ms, after_ms, strict=True)]
     with grpc.insecure_channel(client.url) as channel:
-        python_ms = _time(_imitate(client, channel, text=texts[0]), texts)
+        imitate = _imitate(client, channel, text=texts[0])
+        python_ms = _measure_ms(imitate, texts, check=check)
         health = channel.unary_unary(HEALTH)
-        grpc_ms = _time(lambda _: health(b"", timeout=TIMEOUT_S), texts)
+        grpc_ms = _measure_ms(lambda _: health(b"", timeout=TIMEOUT_S), texts, check=check)
     return Steps(total_ms, python_ms, grpc_ms, triton_ms)
 
 
-def _time(call: Callable[[str], object], texts: Sequence[str]) -> float:
-    for i in range(NUM_WARM_UPS):
-        call(texts[i % len(texts)])
-    start_s = time.perf_counter()
-    for text in texts:
-        call(text)
-    return 1000 * (time.perf_counter() - start_s) / len(texts)
+def _measure_ms(
+    call: Callable[[str], object], texts: Sequence[str], *, check: Callable[[], None]
+) -> float:
+    time_each(call, texts[:NUM_WARM_UPS], check=check)
+    return 1000 * mean(time_each(call, texts, check=check))
 
 
 def _imitate(client: EmotionClient, channel: grpc.Channel, *, text: str) -> Callable[[str], None]:

@@ -111,6 +111,14 @@ def test_load_library_amx_is_not_granted_without_amx():
     assert load_library(AMX) is None
 
 
+@needs_compiler
+def test_amx_compiles(tmp_path):
+    """Installing the package goes on without it, so only this test notices."""
+    flags = ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512bf16")
+    amx = ("-mamx-tile", "-mamx-bf16")
+    subprocess.run(["g++", *FLAGS, *flags, *amx, "-c", ENCODER, "-o", tmp_path / "o"], check=True)
+
+
 # What they compute.
 
 

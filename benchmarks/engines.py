@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Compares this project's engine with other inference engines, without servers, on this machine.
 
-Each engine runs in a process of its own, one at a time, with the same number of threads: ours,
-torch with padding, OpenVINO, ONNX Runtime and CTranslate2, in what they can compute in. They get
-rows of token ids: 1 of 32, 1 of 128, 8 and 64 with the lengths of lyrics. The other engines pad;
-for each workload each uses the batch size and the sharing of threads that are its fastest here.
-Models: the prepared checkpoint, and random weights in the shape of BERT-base. The order of the
-engines changes from round to round. Rates are medians over the rounds.
+Each engine runs in a process of its own with the same number of threads: ours, torch with padding,
+OpenVINO, ONNX Runtime and CTranslate2, in what they can compute in. They get rows of token ids: 1
+of 32, 1 of 128, 8 and 64 with the lengths of lyrics. The other engines pad; for each workload each
+uses the batch size and the sharing of threads that are its fastest here. Then they compute in turn,
+one at a time, for a second each, round after round: the speed of a machine may change within
+minutes. Rates are medians over the rounds. Models: the prepared checkpoint, and random weights in
+the shape of BERT-base. All engines are loaded at once, which takes 10 GB of memory.
 
 The error is the largest difference in probability from plain transformers in float32, for the label
 that an engine gives. The last lines compare ours with the fastest engine whose error is at most
@@ -27,7 +28,7 @@ from pathlib import Path
 
 from emotion_benchmarks.engines.contenders import CONTENDERS, Contender
 from emotion_benchmarks.engines.job import MODELS, prepare
-from emotion_benchmarks.engines.measure import Plan, measure
+from emotion_benchmarks.engines.measure import Bench, Plan, measure
 from emotion_command.checkout import CHECKPOINT
 from emotion_command.numbers import integer, number_above
 from emotion_command.output import put
@@ -62,9 +63,10 @@ def parse_args(argv: list[str] | None, *, contenders: Sequence[Contender]) -> ar
     add("--only", nargs="+", choices=keys, default=keys, metavar="ENGINE", help=only)
     add("--models", nargs="+", choices=MODELS, default=MODELS, metavar="NAME", help=models)
     rounds, seconds = integer(1, 100), number_above(0, 600)
-    add("--rounds", type=rounds, default=2, metavar="NUMBER", help="turns of each (%(default)s)")
-    use = "of each workload in a turn, at least (%(default)s)"
-    add("--seconds", type=seconds, default=2.0, metavar="SECONDS", help=use)
+    turns = "turns of each on each workload (%(default)s)"
+    add("--rounds", type=rounds, default=8, metavar="NUMBER", help=turns)
+    use = "of a turn; a call that takes longer is timed once (%(default)s)"
+    add("--seconds", type=seconds, default=1.0, metavar="SECONDS", help=use)
     threads = "of each engine; 0 is one per core (0)"
     add("--threads", type=integer(0, 1024), default=0, metavar="NUMBER", help=threads)
     add("--json", type=output_file, metavar="FILE", help="write all figures, for programs")
@@ -81,7 +83,7 @@ def run(
     report, check = COMMAND.say, interruption.check
     with tempfile.TemporaryDirectory() as folder:
         jobs = prepare(args.models, checkpoint=CHECKPOINT, folder=Path(folder), report=report)
-        comparison = measure(chosen, jobs=jobs, plan=plan, report=report, check=check)
+        comparison = measure(chosen, jobs=jobs, bench=Bench(plan, report, check))
     machine = f"{describe_machine()}, load average before {load_average:.2f}"
     put(f"\n{machine}, {plan.num_threads} threads\n\n{comparison.format()}")
     if args.json is not None:

@@ -53,7 +53,7 @@ def check_rounds(num_rounds: int, **totals: int) -> None:
 
 def rotate(items: Sequence[T], *, round_number: int) -> list[T]:
     """Returns the order of a round: each item is first, second, ... in turn."""
-    start = round_number % len(items)
+    start = round_number % max(len(items), 1)
     return [*items[start:], *items[:start]]
 
 

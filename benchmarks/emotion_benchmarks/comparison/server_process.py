@@ -173,9 +173,21 @@ def _start(peer: Peer, *, place: Place) -> subprocess.Popen[bytes]:
 
 
 def start_process(
-    command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log_file: Path
+    command: Sequence[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    log_file: Path,
+    descriptors: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Starts a process that ends with this one, without a terminal, in a folder.
+
+    Args:
+        command: what to run.
+        folder: where it runs.
+        environment: all variables that it gets.
+        log_file: for both of its outputs.
+        descriptors: open files that it gets besides.
 
     Raises:
         PeerError: it cannot be started.
@@ -190,6 +202,7 @@ def start_process(
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C in the terminal reaches only us
+                pass_fds=descriptors,
             )
         except OSError as error:
             raise PeerError(f"it cannot be started: {error.strerror}") from error

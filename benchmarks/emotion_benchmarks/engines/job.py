@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,25 +31,27 @@ class EngineJob:
     Attributes:
         model: its name.
         checkpoint: its folder, as scripts/prepare_model.py writes it.
-        rows_file: what the process of an engine reads.
+        workloads: by name, the rows of token ids.
+        calibration: rows from which an engine may learn the range of its values.
         wanted: by workload, the probabilities in float32, (num_rows, num_labels).
     """
 
     model: str
     checkpoint: Path
-    rows_file: Path
+    workloads: dict[str, Rows]
+    calibration: Rows
     wanted: dict[str, NDArray[np.float32]]
 
 
 def prepare(
     models: Sequence[str], *, checkpoint: Path, folder: Path, report: Callable[[str], None]
 ) -> list[EngineJob]:
-    """Writes what the engines read, and computes the right answers with plain transformers.
+    """Writes the models, and computes the right answers with plain transformers.
 
     Args:
         models: some of `MODELS`.
         checkpoint: folder of the default model.
-        folder: for the files.
+        folder: for the models.
         report: gets a line for each model.
 
     Raises:
@@ -71,10 +72,8 @@ def prepare(
             each.name: fill_rows(each, verses=verses)
             for each in choose_workloads(max_length=known.max_length)
         }
-        rows_file = place / "rows.json"
-        document = {"workloads": workloads, "calibration": verses[:NUM_CALIBRATION_ROWS]}
-        rows_file.write_text(json.dumps(document), encoding="utf-8")
-        jobs.append(EngineJob(model, known.folder, rows_file, compute(known.folder, workloads)))
+        calibration, wanted = verses[:NUM_CALIBRATION_ROWS], compute(known.folder, workloads)
+        jobs.append(EngineJob(model, known.folder, workloads, calibration, wanted))
     return jobs
 
 

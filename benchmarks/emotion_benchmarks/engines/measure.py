@@ -1,19 +1,29 @@
-"""Measures engines in rounds, in which each has its turn alone."""
+"""Measures engines side by side: all are loaded, and one at a time computes, in turn.
+
+The speed of a machine may change within minutes. Engines that take turns of a second see the same
+changes.
+"""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import product
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 
-from emotion_benchmarks.comparison.peers import PeerError, find_python
+import numpy as np
+from numpy.typing import NDArray
+
+from emotion_benchmarks.comparison.peers import PeerError
 from emotion_benchmarks.engines.contenders import Contender
 from emotion_benchmarks.engines.job import EngineJob
-from emotion_benchmarks.engines.result import EngineComparison, EngineOutcome
-from emotion_benchmarks.engines.turn import EngineLap, run_turn
-from emotion_benchmarks.rounds import spread
+from emotion_benchmarks.engines.result import (
+    EngineComparison,
+    EngineOutcome,
+    EngineTimes,
+    Times,
+)
+from emotion_benchmarks.engines.running_engine import RunningEngine, Tuned, run_engine
+from emotion_benchmarks.rounds import rotate
 
 
 @dataclass(frozen=True)
@@ -21,8 +31,8 @@ class Plan:
     """How engines are measured.
 
     Attributes:
-        num_rounds: turns of each engine on each model.
-        seconds: of each workload in a turn, at least.
+        num_rounds: turns of each engine on each workload.
+        seconds: of a turn, at least.
         num_threads: of each engine.
     """
 
@@ -31,51 +41,94 @@ class Plan:
     num_threads: int
 
 
-def measure(
-    contenders: Sequence[Contender],
-    *,
-    jobs: Sequence[EngineJob],
-    plan: Plan,
-    report: Callable[[str], None],
-    check: Callable[[], None],
-) -> EngineComparison:
-    """Gives every engine its turn on every model in every round, until it fails.
+@dataclass(frozen=True)
+class Bench:
+    """The engines that still work, and those that do not.
 
-    Args:
-        contenders: the engines.
-        jobs: the models.
-        plan: how long and how often.
+    Attributes:
+        plan: how they are measured.
         report: gets lines of progress.
         check: called between turns; raises if a Ctrl-C was discarded.
+        errors: why an engine is not measured any more, by the engine.
     """
-    errors: dict[str, str] = {}
-    laps: dict[str, dict[str, list[dict[str, EngineLap]]]] = {
-        each.key: {job.model: [] for job in jobs} for each in contenders
-    }
-    for i, job in product(range(plan.num_rounds), jobs):
-        for contender in spread(contenders, round_number=i, num_rounds=plan.num_rounds):
-            check()
-            if contender.key in errors:
-                continue
-            report(f"round {i + 1} of {plan.num_rounds}: {job.model}, {contender}")
-            try:
-                laps[contender.key][job.model].append(_run(contender, job=job, plan=plan))
-            except PeerError as error:
-                errors[contender.key] = str(error)
-                report(f"{contender}: {error}")
+
+    plan: Plan
+    report: Callable[[str], None]
+    check: Callable[[], None]
+    errors: dict[Contender, str] = field(default_factory=dict)
+
+    def measure(
+        self, contenders: Sequence[Contender], *, job: EngineJob
+    ) -> Iterator[tuple[str, dict[Contender, EngineTimes]]]:
+        """Loads the engines with a model; yields the times of each workload."""
+        with ExitStack() as stack:
+            running = {}
+            for contender in self._list_working(contenders):
+                self.report(f"{job.model}: loading {contender}")
+                with self._noted(contender):
+                    running[contender] = stack.enter_context(
+                        run_engine(contender, job=job, num_threads=self.plan.num_threads)
+                    )
+            for workload in job.workloads:
+                yield workload, self._measure_workload(running, job=job, workload=workload)
+
+    def _measure_workload(
+        self, running: Mapping[Contender, RunningEngine], *, job: EngineJob, workload: str
+    ) -> dict[Contender, EngineTimes]:
+        tuned: dict[Contender, Tuned] = {}
+        for contender in self._list_working(running):
+            self.report(f"{job.model}, {workload}: {contender} looks for its fastest setting")
+            with self._noted(contender):
+                tuned[contender] = running[contender].tune(job.workloads[workload])
+        calls_s: dict[Contender, list[float]] = {each: [] for each in tuned}
+        for i in range(self.plan.num_rounds):
+            self.report(f"{job.model}, {workload}: round {i + 1} of {self.plan.num_rounds}")
+            for contender in self._list_working(rotate(list(running), round_number=i)):
+                with self._noted(contender):
+                    calls_s[contender].append(running[contender].time(self.plan.seconds))
+        return {
+            each: summarize(tuned[each], wanted=job.wanted[workload], calls_s=calls_s[each])
+            for each in self._list_working(tuned)
+        }
+
+    def _list_working(self, contenders: Iterable[Contender]) -> Iterator[Contender]:
+        """Yields those that have not failed by the time that it is their turn."""
+        return (each for each in contenders if each not in self.errors)
+
+    @contextmanager
+    def _noted(self, contender: Contender) -> Iterator[None]:
+        self.check()
+        try:
+            yield
+        except PeerError as error:
+            self.errors[contender] = str(error)
+            self.report(f"{contender}: {error}")
+
+
+def measure(
+    contenders: Sequence[Contender], *, jobs: Sequence[EngineJob], bench: Bench
+) -> EngineComparison:
+    """Measures every engine on every model, until it fails."""
+    times: dict[Contender, Times] = {each: {job.model: {} for job in jobs} for each in contenders}
+    for job in jobs:
+        for workload, found in bench.measure(contenders, job=job):
+            for contender, each in found.items():
+                times[contender][job.model][workload] = each
     return EngineComparison(
-        [EngineOutcome(each, laps[each.key], errors.get(each.key)) for each in contenders]
+        [EngineOutcome(each, times[each], bench.errors.get(each)) for each in contenders]
     )
 
 
-def _run(contender: Contender, *, job: EngineJob, plan: Plan) -> dict[str, EngineLap]:
-    python = find_python(contender.folder)
-    with tempfile.TemporaryDirectory() as scratch:
-        return run_turn(
-            contender,
-            python=python,
-            job=job,
-            seconds=plan.seconds,
-            num_threads=plan.num_threads,
-            scratch=Path(scratch),
-        )
+def summarize(
+    tuned: Tuned, *, wanted: NDArray[np.float32], calls_s: Sequence[float]
+) -> EngineTimes:
+    """Compares the answers of an engine, (num_rows, num_labels), with the right ones."""
+    given = tuned.probabilities.argmax(axis=1, keepdims=True)
+    own, right = (np.take_along_axis(each, given, 1) for each in (tuned.probabilities, wanted))
+    return EngineTimes(
+        num_rows=len(given),
+        calls_s=tuple(calls_s),
+        max_error=float(np.abs(own - right).max()),
+        num_wrong=int((given[:, 0] != wanted.argmax(axis=1)).sum()),
+        setting=tuned.setting,
+    )

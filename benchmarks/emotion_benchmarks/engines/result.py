@@ -11,7 +11,36 @@ from emotion_loadtest.figure import Figure, Ratio, compare, format_figures, form
 
 from emotion_benchmarks.comparison.job import MAX_ERROR
 from emotion_benchmarks.engines.contenders import Contender
-from emotion_benchmarks.engines.turn import EngineLap
+
+
+@dataclass(frozen=True)
+class EngineTimes:
+    """An engine on a workload.
+
+    Attributes:
+        num_rows: of a call.
+        calls_s: seconds of a call, the median of each round.
+        max_error: largest error in probability, of the label that it gives.
+        num_wrong: rows that get another label than transformers in float32 give.
+        setting: the lanes and batches that were fastest.
+    """
+
+    num_rows: int
+    calls_s: tuple[float, ...]
+    max_error: float
+    num_wrong: int
+    setting: str
+
+    @property
+    def rates(self) -> list[float]:
+        """Rows per second of each round."""
+        return [self.num_rows / call_s for call_s in self.calls_s]
+
+    def __str__(self) -> str:
+        return f"{median(self.rates):,.1f} ({self.max_error:.3f})"
+
+
+Times = dict[str, dict[str, EngineTimes]]  # by model and workload
 
 
 @dataclass(frozen=True)
@@ -20,23 +49,18 @@ class EngineOutcome:
 
     Attributes:
         contender: the engine.
-        laps: by model, the laps on each workload, one dictionary for each round.
+        times: on each model and workload.
         error: why it was not measured to the end; None if it was.
     """
 
     contender: Contender
-    laps: dict[str, list[dict[str, EngineLap]]]
+    times: Times
     error: str | None = None
 
     @property
     def max_error(self) -> float:
         """Largest error in probability over all models and workloads."""
-        found = (
-            lap.max_error
-            for rounds in self.laps.values()
-            for each in rounds
-            for lap in each.values()
-        )
+        found = (each.max_error for model in self.times.values() for each in model.values())
         return max(found, default=1.0)
 
     @property
@@ -47,10 +71,6 @@ class EngineOutcome:
         model shows what an engine does to answers.
         """
         return self.error is None and self.max_error <= MAX_ERROR
-
-    def list_laps(self, model: str, *, workload: str) -> list[EngineLap]:
-        """Returns the laps on one workload, one for each round."""
-        return [each[workload] for each in self.laps[model]]
 
 
 @dataclass(frozen=True)
@@ -105,13 +125,10 @@ class EngineComparison:
                 "max_error": each.max_error if each.error is None else None,
                 "models": {
                     model: {
-                        workload: [
-                            {**asdict(lap), "rows_per_s": lap.rows_per_s}
-                            for lap in each.list_laps(model, workload=workload)
-                        ]
-                        for workload in (rounds[0] if rounds else ())
+                        workload: {**asdict(found), "rates_rows_per_s": found.rates}
+                        for workload, found in workloads.items()
                     }
-                    for model, rounds in each.laps.items()
+                    for model, workloads in each.times.items()
                 },
             }
             for each in self.outcomes
@@ -131,9 +148,9 @@ class EngineComparison:
         self, own: EngineOutcome, *, model: str, workload: str
     ) -> tuple[Ratio, Contender] | None:
         """Returns the smallest ratio of ours to another engine of equal accuracy."""
-        own_rates = find_rates(own, model=model, workload=workload)
+        own_rates = own.times[model][workload].rates
         pairs = [
-            (compare(own_rates, find_rates(each, model=model, workload=workload)), each.contender)
+            (compare(own_rates, each.times[model][workload].rates), each.contender)
             for each in self.measured
             if own.contender.is_rival(each.contender) and each.is_exact
         ]
@@ -142,23 +159,12 @@ class EngineComparison:
     def _format_model(self, model: str, workloads: Sequence[str]) -> str:
         rows = [["", *workloads]]
         for each in self.measured:
-            laps = [each.list_laps(model, workload=workload) for workload in workloads]
-            rows.append([str(each.contender), *map(format_laps, laps)])
+            found = [str(each.times[model][workload]) for workload in workloads]
+            rows.append([str(each.contender), *found])
         return format_table(rows, align="<" + ">" * len(workloads))
 
 
 def list_workloads(outcomes: Sequence[EngineOutcome]) -> dict[str, list[str]]:
     """Returns the names of the workloads of each model."""
-    first = outcomes[0].laps if outcomes else {}
-    return {model: list(rounds[0]) for model, rounds in first.items() if rounds}
-
-
-def find_rates(outcome: EngineOutcome, *, model: str, workload: str) -> list[float]:
-    """Returns the rows per second of each round."""
-    return [lap.rows_per_s for lap in outcome.list_laps(model, workload=workload)]
-
-
-def format_laps(laps: Sequence[EngineLap]) -> str:
-    """Returns the median rate, and the largest error."""
-    rate, error = median(lap.rows_per_s for lap in laps), max(lap.max_error for lap in laps)
-    return f"{rate:,.1f} ({error:.3f})"
+    first = outcomes[0].times if outcomes else {}
+    return {model: list(workloads) for model, workloads in first.items()}

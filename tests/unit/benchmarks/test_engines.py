@@ -31,9 +31,9 @@ def test_measures_ours_and_torch_and_names_what_is_missing(own, monkeypatch, cap
     found = json.loads(file.read_text())
     assert found["num_threads"] >= 1
     assert found["engines"]["ours-float32"]["max_error"] < 1e-5
-    laps = found["engines"]["torch"]["models"]["default"]
-    assert list(laps) == ["1 row of 32", "1 row of 128", "8 lyrics", "64 lyrics"]
-    assert "batches of" in laps["64 lyrics"][0]["setting"]
+    times = found["engines"]["torch"]["models"]["default"]
+    assert list(times) == ["1 row of 32", "1 row of 128", "8 lyrics", "64 lyrics"]
+    assert "batches of" in times["64 lyrics"]["setting"]
     assert "OpenVINO, bfloat16: not measured: its virtual environment is missing" in out
     assert [each for each in CONTENDERS if f"\n{each}  " in out] == [
         each for each in CONTENDERS if each.key in ("ours-float32", "torch")
@@ -41,7 +41,7 @@ def test_measures_ours_and_torch_and_names_what_is_missing(own, monkeypatch, cap
 
 
 def test_ours_that_fails_is_code_1(own, monkeypatch, capsys):
-    monkeypatch.setattr("emotion_benchmarks.engines.turn.PROCESS", "/no/such/file.py")
+    monkeypatch.setattr("emotion_benchmarks.engines.running_engine.PROCESS", "/no/such/file.py")
     options = ["--models", "default", "--rounds=1", "--only", "ours-float32"]
     assert engines.main(options) == 1
     assert "ours, float32: not measured: it ended with code 2" in capsys.readouterr().out

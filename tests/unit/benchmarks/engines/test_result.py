@@ -4,8 +4,7 @@ import json
 
 import pytest
 from emotion_benchmarks.engines.contenders import CONTENDERS
-from emotion_benchmarks.engines.result import EngineComparison, EngineOutcome
-from emotion_benchmarks.engines.turn import EngineLap
+from emotion_benchmarks.engines.result import EngineComparison, EngineOutcome, EngineTimes
 from emotion_loadtest.figure import to_json
 
 BY_KEY = {each.key: each for each in CONTENDERS}
@@ -13,11 +12,11 @@ BY_KEY = {each.key: each for each in CONTENDERS}
 
 def build(key, rate, *, errors=(0.0, 0.0), failure=None):
     """An engine that was measured on a trained and on a random model, in two rounds."""
-    laps = {
-        model: [{"8 lyrics": EngineLap(8, 8 / each, error, 0, "x")} for each in (rate, rate)]
+    times = {
+        model: {"8 lyrics": EngineTimes(8, (8 / rate, 8 / rate), error, 0, "x")}
         for model, error in zip(("default", "bert-base"), errors, strict=True)
     }
-    return EngineOutcome(BY_KEY[key], laps, failure)
+    return EngineOutcome(BY_KEY[key], times, failure)
 
 
 @pytest.fixture
@@ -73,10 +72,11 @@ def test_format_has_a_table_for_each_model_and_says_who_is_not_compared(comparis
     assert len(ratios.splitlines()) == 5
 
 
-def test_document_has_every_lap(comparison):
+def test_document_has_every_round(comparison):
     document = json.loads(to_json(comparison.build_document()))
-    lap = document["engines"]["openvino-int8"]["models"]["default"]["8 lyrics"][1]
-    assert (lap["rows_per_s"], lap["max_error"], lap["setting"]) == (200, 0.031, "x")
+    found = document["engines"]["openvino-int8"]["models"]["default"]["8 lyrics"]
+    assert found["rates_rows_per_s"] == [200, 200]
+    assert (found["calls_s"], found["max_error"], found["setting"]) == ([0.04] * 2, 0.031, "x")
     assert document["engines"]["ctranslate2"]["error"] == "it ended with code 1"
     assert len(document["ratios"]) == 4
 

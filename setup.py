@@ -2,14 +2,17 @@
 
 Both are shared libraries that Python loads with ctypes. If one cannot be built, the installation
 succeeds without it: without the encoder (`engine/native`; it needs x86-64), torch computes instead;
-without the door (`server/native`; it needs libnghttp2-dev), serve.py says so and does not serve.
+without the door (`server/native`; it needs libnghttp2-dev), serve.py says so and does not serve. A
+library of older sources never stays.
 """
 
 import platform
 import sys
 from glob import glob
+from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 # No contraction: rounding happens where the code says, in every build alike.
 FLAGS = ["-std=c++17", "-O3", "-fopenmp", "-ffp-contract=off", "-mfma"]
@@ -42,6 +45,22 @@ DOOR = Extension(
     optional=True,
 )
 
+
+class BuildAnew(build_ext):
+    """Removes each library before it is built: one that cannot be built would stay as it was."""
+
+    def run(self) -> None:
+        """Builds all that can be built."""
+        for extension in self.extensions:
+            Path(self.build_lib, self.get_ext_filename(extension.name)).unlink(missing_ok=True)
+            if self.inplace:  # an editable installation: it is copied into the checkout
+                Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
+        super().run()
+
+
 is_linux = sys.platform == "linux"
 is_x86 = platform.machine() == "x86_64"
-setup(ext_modules=NATIVE * (is_linux and is_x86) + [DOOR] * is_linux)
+setup(
+    ext_modules=NATIVE * (is_linux and is_x86) + [DOOR] * is_linux,
+    cmdclass={"build_ext": BuildAnew},
+)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotion_engine.errors import SettingsError
-from emotion_engine.instructions import choose_instructions
+from emotion_engine.instructions import choose_instructions, find_skipped
 from emotion_engine.native import NativeEncoder, find_obstacle
 from emotion_engine.packing import PackedBatch
 from emotion_engine.processor import choose_num_threads
@@ -82,8 +82,13 @@ def load_encoder(
         obstacle = find_obstacle(folder, device=device)
         found = obstacle or choose_instructions(dtype, wanted=instruction_set or None)
         if not isinstance(found, str):
-            threads = choose_num_threads(num_threads)
-            return NativeEncoder(folder, dtype=dtype, num_threads=threads, instructions=found)
+            return NativeEncoder(
+                folder,
+                dtype=dtype,
+                num_threads=choose_num_threads(num_threads),
+                instructions=found,
+                skipped=() if instruction_set else find_skipped(found, dtype=dtype),
+            )
         if name == "native":
             raise SettingsError(f"encoder is {wanted!r}, but {found}; choose 'auto' or 'torch'")
         reason = f"no C++: {found}"

@@ -15,11 +15,11 @@ from typing import Any
 
 from emotion_engine.processor import read_flags
 
-INTERFACE = 2  # INTERFACE of encoder.cpp
+INTERFACE = 3  # INTERFACE of encoder.cpp
 _POINTER, _INTEGER = ctypes.c_void_p, ctypes.c_int64
 SIGNATURES: dict[str, tuple[list[Any], Any]] = {
     "emotion_interface": ([], ctypes.c_int),
-    "emotion_can_run": ([], ctypes.c_int),
+    "emotion_obstacle": ([], ctypes.c_int),
     "emotion_encoder_create": ([_POINTER, _INTEGER, _INTEGER, ctypes.c_char_p], _POINTER),
     "emotion_encoder_run": ([_POINTER] * 4 + [_INTEGER] * 2 + [_POINTER], ctypes.c_int),
     "emotion_encoder_times": ([_POINTER] * 2, None),
@@ -27,6 +27,11 @@ SIGNATURES: dict[str, tuple[list[Any], Any]] = {
     "emotion_linear": ([_POINTER] * 3 + [_INTEGER] * 3 + [_POINTER], None),
 }
 """Name of each function to the types of its arguments and its result."""
+OBSTACLES = {
+    1: "Linux does not grant {} to this process: that takes Linux 5.16 or later",
+    2: "{} computes wrong products on this processor",
+}
+"""What emotion_obstacle returns to its sentence, for `InstructionSet.title`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,30 +78,50 @@ def choose_instructions(dtype: str, *, wanted: str | None = None) -> Instruction
     reasons = []
     for each in tried:
         reason = each.find_missing(dtype)
-        if reason is None and load_library(each) is None:
-            reason = f"it was not built for {each.title}: install g++, then this package again"
         if reason is None:
-            return each
+            library = load_library(each)
+            if not isinstance(library, str):
+                return each
+            reason = library
         if dtype in each.needed or wanted:
             reasons.append(reason)
     return reasons[-1]
 
 
-@cache
-def load_library(instructions: InstructionSet) -> ctypes.CDLL | None:
-    """Returns the library for an instruction set that the processor has.
+def find_skipped(chosen: InstructionSet, *, dtype: str) -> tuple[str, ...]:
+    """Returns why each faster instruction set that the processor has cannot compute here.
 
-    None if it was not built, has another interface, or does not compute what it should.
+    Args:
+        chosen: what `choose_instructions` returned, of all.
+        dtype: for which it was chosen.
     """
+    faster = INSTRUCTION_SETS[: INSTRUCTION_SETS.index(chosen)]
+    found = [load_library(each) for each in faster if each.find_missing(dtype) is None]
+    return tuple(reason for reason in found if isinstance(reason, str))
+
+
+@cache
+def load_library(instructions: InstructionSet) -> ctypes.CDLL | str:
+    """Returns the library for an instruction set that the processor has, or why it is not usable.
+
+    It was not built, cannot be loaded, has another interface, is not granted by Linux, or does not
+    compute what it should.
+    """
+    title = instructions.title
     spec = find_spec(f"emotion_engine._native_{instructions.name}")
     if spec is None or spec.origin is None:
-        return None
+        return f"it was not built for {title}: install g++, then this package again"
+    outdated = f"its library for {title} is of another version: install this package again"
     try:
         library = declare(ctypes.CDLL(spec.origin))
-    except (OSError, AttributeError):
-        return None
-    is_usable = library.emotion_interface() == INTERFACE and library.emotion_can_run()
-    return library if is_usable else None
+    except OSError as error:
+        return f"its library for {title} cannot be loaded: {error}"
+    except AttributeError:
+        return outdated
+    if library.emotion_interface() != INTERFACE:
+        return outdated
+    obstacle = OBSTACLES.get(library.emotion_obstacle())
+    return library if obstacle is None else obstacle.format(title)
 
 
 def declare(library: ctypes.CDLL) -> ctypes.CDLL:

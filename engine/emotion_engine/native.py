@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ class NativeEncoder:
             float32.
         num_threads: threads of a forward pass.
         instructions: what it computes with, from `choose_instructions`.
+        skipped: why faster instructions of this processor are not used, for the log.
     """
 
     is_padded, end_id = False, 0
@@ -46,12 +48,19 @@ class NativeEncoder:
     default_batch_tokens = 8192
 
     def __init__(
-        self, folder: Path, *, dtype: str, num_threads: int, instructions: InstructionSet
+        self,
+        folder: Path,
+        *,
+        dtype: str,
+        num_threads: int,
+        instructions: InstructionSet,
+        skipped: Sequence[str] = (),
     ) -> None:
         library = load_library(instructions)
-        assert library is not None  # choose_instructions has checked
+        assert not isinstance(library, str)  # choose_instructions has checked
         self.library = library
         self.instructions = instructions
+        self.skipped = skipped
         self.num_threads = num_threads
         self.config = read_config(folder)
         layout = LAYOUTS[self.config["model_type"]]
@@ -68,8 +77,8 @@ class NativeEncoder:
 
     def __str__(self) -> str:
         threads = f"{self.num_threads} threads" if self.num_threads > 1 else "1 thread"
-        title = self.instructions.title
-        return f"encoder in C++ ({title}, {threads}, may use {count_cores()} cores)"
+        parts = f"{self.instructions.title}, {threads}, may use {count_cores()} cores"
+        return f"encoder in C++ ({'; '.join((parts, *self.skipped))})"
 
     def __del__(self) -> None:
         if getattr(self, "handle", None):

@@ -12,7 +12,7 @@
 
 namespace emotion {
 
-constexpr int INTERFACE = 2;       // version of the functions below; native.py expects the same
+constexpr int INTERFACE = 3;       // version of the functions below; instructions.py expects it
 constexpr int BLOCK = 48;          // tokens that go through a layer together
 constexpr int CHUNK_TOKENS = 256;  // tokens of the rows that one thread computes alone
 
@@ -413,13 +413,15 @@ class Encoder : public AnyEncoder {
   std::vector<Layer<P>> layers_;
 };
 
-// Whether the instructions of this build may be used, and compute what they should.
-inline bool can_run() {
+// Why the instructions of this build cannot be used; instructions.py has a sentence for each.
+enum Obstacle { NO_OBSTACLE, NOT_GRANTED, WRONG_PRODUCT };
+
+inline Obstacle find_obstacle() {
 #ifdef EMOTION_HAS_TILES
-  return tile::request() && tiles_are_right();
-#else
-  return true;
+  if (!tile::request()) return NOT_GRANTED;
+  if (!tiles_are_right()) return WRONG_PRODUCT;
 #endif
+  return NO_OBSTACLE;
 }
 
 }  // namespace emotion
@@ -446,7 +448,7 @@ void* emotion_encoder_create(
 int emotion_interface() { return emotion::INTERFACE; }
 
 // The caller has checked that the processor has the instructions of this build.
-int emotion_can_run() { return emotion::can_run(); }
+int emotion_obstacle() { return emotion::find_obstacle(); }
 
 // Returns 0 for success, 1 for no memory, 2 for an id or position out of range.
 int emotion_encoder_run(

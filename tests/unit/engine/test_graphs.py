@@ -157,7 +157,9 @@ def test_recording_shows_numbers_of_the_host_that_change():
     assert replay().tolist() == [12]
 
 
-@pytest.mark.parametrize("row_lens", [[2] * (MAX_ROWS + 1), [5, 65]])
+@pytest.mark.parametrize(
+    "row_lens", [[2] * (MAX_ROWS + 1), [5, 65]], ids=["more-rows", "longer-row"]
+)
 def test_graph_more_or_longer_rows_than_it_has_run_without(row_lens, load):
     encoder, recording = load("bert"), Recording()
     batch = draw_batch(row_lens)
@@ -233,6 +235,7 @@ def test_load_cuda_graphs_on_a_cpu_are_refused(encoder, prepared_of):
         ("bert", True, "this model is padded"),
         ("bert", False, r"without FlashAttention on cpu in torch\.float32; it needs bfloat16"),
     ],
+    ids=["electra", "bert-padded", "bert-without-flash-attention"],
 )
 def test_load_torch_encoder_cuda_graphs_without_the_kernel_are_refused(
     kind, is_padded, sentence, source_of

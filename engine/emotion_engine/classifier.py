@@ -22,6 +22,8 @@ from emotion_engine.errors import (
 from emotion_engine.packing import PackedBatch, pack
 from emotion_engine.settings import EngineSettings
 
+NOT_FINITE = "the model's answer is not a number; try dtype float32, or check the checkpoint"
+
 
 @dataclass(frozen=True)
 class Forward:
@@ -58,11 +60,15 @@ class Outcome:
         """Returns the probabilities of some rows, (rows, num_labels) float32.
 
         Raises:
-            RowFailure: the error of one of them.
+            RowFailure: the error of one of them; its sentence names the row, counted from the
+                first of the span, unless memory ran out for all.
         """
         for row in range(span.start, span.stop):
-            if row in self.failures:
-                raise self.failures[row]
+            failure = self.failures.get(row)
+            if isinstance(failure, OutOfMemory):
+                raise failure
+            if failure is not None:
+                raise type(failure)(f"row {row - span.start}: {failure}") from failure
         return self.probabilities[span]
 
 
@@ -158,8 +164,7 @@ class Classifier:
                 forwards.append(forward)
         without_answer = np.flatnonzero(~np.isfinite(probabilities).all(axis=1)).tolist()
         if len(without_answer) > len(failures):
-            error = NotFinite(f"the model computed NaN ({self.encoder})")
-            failures = dict.fromkeys(without_answer, error) | failures
+            failures = dict.fromkeys(without_answer, NotFinite(NOT_FINITE)) | failures
         return Outcome(probabilities, failures, tuple(forwards))
 
     def _pack(self, rows: Sequence[NDArray[np.int64]]) -> Iterator[PackedBatch]:

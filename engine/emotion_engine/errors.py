@@ -8,7 +8,7 @@ EngineError
     └── RowFailure          a row has no answer
         ├── OutOfMemory         the device has no memory for a forward pass
         ├── ForwardRefused      the model itself cannot compute a batch
-        └── NotFinite           the model computed NaN
+        └── NotFinite           the answer is not a number
 """
 
 
@@ -62,4 +62,4 @@ class ForwardRefused(RowFailure):
 
 
 class NotFinite(RowFailure):
-    """The model's answer is no number: a weight is broken, or a value grew beyond the dtype."""
+    """The model's answer is NaN: a weight is broken, or a value grew beyond the dtype."""

@@ -49,7 +49,7 @@ class TritonPythonModel:
                 self.metrics.count_invalid(error.reason)
                 responses[i] = refuse(str(error), code=pb_utils.TritonError.INVALID_ARG)
             except Exception:
-                self._record_failure()
+                self._record_failure(traceback.format_exc())
                 responses[i] = refuse(FAILED, code=pb_utils.TritonError.INTERNAL)
             else:
                 spans[i] = slice(len(rows), len(rows) + len(own))
@@ -71,14 +71,14 @@ class TritonPythonModel:
             self.metrics.observe(outcome.forwards)
             return {i: self._respond(outcome, span=span) for i, span in spans.items()}
         except Exception:
-            self._record_failure(num_requests=len(spans))
+            self._record_failure(traceback.format_exc(), num_requests=len(spans))
             return {i: refuse(FAILED, code=pb_utils.TritonError.INTERNAL) for i in spans}
 
     def _respond(self, outcome: Outcome, *, span: slice) -> Any:
         try:
             probabilities = outcome.take(span)  # (rows, num_labels)
         except RowFailure as error:
-            self.metrics.count_failed(error.reason)
+            self._record_failure(f"{error} ({self.classifier})", reason=error.reason)
             return refuse(str(error), code=getattr(pb_utils.TritonError, error.status))
         best = probabilities.argmax(axis=1)
         outputs = {
@@ -89,10 +89,10 @@ class TritonPythonModel:
         }
         return pb_utils.InferenceResponse([pb_utils.Tensor(*item) for item in outputs.items()])
 
-    def _record_failure(self, *, num_requests: int = 1) -> None:
-        self.metrics.count_failed("internal", num_requests=num_requests)
-        # This model sees only numbers, so the traceback cannot contain text.
-        pb_utils.Logger.log_error(traceback.format_exc())
+    def _record_failure(self, why: str, *, reason: str = "internal", num_requests: int = 1) -> None:
+        self.metrics.count_failed(reason, num_requests=num_requests)
+        # This model sees only numbers, so neither a traceback nor a sentence can contain text.
+        pb_utils.Logger.log_error(why)
 
 
 def refuse(sentence: str, *, code: int) -> Any:

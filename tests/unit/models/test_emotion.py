@@ -185,7 +185,28 @@ def test_execute_broken_classifier_fails_valid_requests_with_a_neutral_sentence(
     assert "RuntimeError: kernel went wrong" in line
 
 
-def test_execute_out_of_memory_fails_only_its_requests_as_unavailable(model, monkeypatch):
+def test_execute_answer_that_is_no_number_fails_its_request_and_is_logged(model, monkeypatch, log):
+    compute = model.classifier.encoder.compute_logits
+
+    def break_long_rows(batch):
+        logits = compute(batch)
+        logits[batch.row_lens > 100] = np.nan
+        return logits
+
+    good = build_request(5)
+    with monkeypatch.context() as patch:
+        patch.setattr(model.classifier.encoder, "compute_logits", break_long_rows)
+        responses = model.execute([good, build_request(3, 4, 120, seed=1)])
+    check_good(model, good, responses[0])
+    sentence = (
+        "row 2: the model's answer is not a number; try dtype float32, or check the checkpoint"
+    )
+    assert error_of(responses[1]) == (TritonError.INTERNAL, sentence)
+    assert count_requests("failed") == {"internal": 1, "out_of_memory": 0}
+    assert log == [("error", f"{sentence} ({model.classifier})")]
+
+
+def test_execute_out_of_memory_fails_only_its_requests_as_unavailable(model, monkeypatch, log):
     compute = model.classifier.encoder.compute_logits
 
     def run_out_beyond_100(batch):
@@ -203,6 +224,7 @@ def test_execute_out_of_memory_fails_only_its_requests_as_unavailable(model, mon
         assert code == TritonError.UNAVAILABLE
         assert message.startswith("the device has no memory for ")
     assert count_requests("failed") == {"internal": 0, "out_of_memory": 3}
+    assert [severity for severity, _ in log] == ["error"] * 3
 
 
 def test_metrics_have_one_observation_per_forward(model):

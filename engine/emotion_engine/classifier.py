@@ -110,7 +110,7 @@ class Classifier:
         encoder = load_encoder(
             checkpoint.folder,
             device=device,
-            dtype=choose_dtype(wanted, device=device),
+            dtype=choose_dtype(wanted, device=device, encoder=settings.encoder),
             wanted=settings.encoder,
             num_threads=settings.num_threads,
             max_length=checkpoint.max_length,

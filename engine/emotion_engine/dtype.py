@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from emotion_engine.instructions import INSTRUCTION_SETS
 from emotion_engine.processor import read_flags
 
 
-def choose_dtype(wanted: str, *, device: str) -> str:
+def choose_dtype(wanted: str, *, device: str, encoder: str = "auto") -> str:
     """Returns the dtype to compute in, "bfloat16" or "float32".
 
     Args:
-        wanted: "bfloat16", "float32", or "auto": bfloat16 if the device has it in hardware.
+        wanted: "bfloat16", "float32", or "auto": bfloat16 if the device has it in hardware, and
+            the instructions that `encoder` names have it.
         device: where the model runs, such as "cpu" or "cuda:0".
+        encoder: as `EngineSettings.encoder`.
     """
     if wanted != "auto":
         return wanted
+    name = encoder.removeprefix("native-")
+    named = next((each for each in INSTRUCTION_SETS if each.name == name), None)
+    if named is not None and len(named.needed) == 1:
+        return next(iter(named.needed))  # whatever else the processor has
     if device.startswith("cuda"):
         import torch
 

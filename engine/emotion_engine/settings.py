@@ -67,7 +67,8 @@ class EngineSettings(CheckpointSettings):
     """The `parameters` of the model `emotion`.
 
     Attributes:
-        dtype: "bfloat16", "float32", or "auto": bfloat16 if the device has it in hardware.
+        dtype: "bfloat16", "float32", or "auto": bfloat16 if the device and `encoder` have it in
+            hardware; "native-avx2" does not.
         encoder: "native" (C++; needs a CPU with AVX2 and BERT, DistilBERT, RoBERTa or
             XLM-RoBERTa), "native-avx2" and so on (C++ with these instructions), "torch" (without
             padding where possible), "padded" (transformers' own model), or "auto": native if it

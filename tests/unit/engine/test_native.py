@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from emotion_engine import dtype as dtype_module
 from emotion_engine import encoder as encoder_module
 from emotion_engine import processor
 from emotion_engine.checkpoint import read_checkpoint
@@ -173,6 +174,18 @@ def test_load_encoder_more_threads_than_cores_uses_one_for_each_core(monkeypatch
     skip_where_it_cannot_run()
     monkeypatch.setattr(processor, "count_cores", lambda: 2)
     assert load(folder_of(), wanted="native", num_threads=64).num_threads == 2
+
+
+def test_load_avx2_computes_in_float32_on_any_processor(monkeypatch, prepared_of):
+    if isinstance(found := choose_instructions("float32", wanted="avx2"), str):
+        pytest.skip(found)
+    monkeypatch.setattr(dtype_module, "read_flags", lambda: {"avx512_bf16"})
+    settings = EngineSettings(encoder="native-avx2", num_threads=1)
+    classifier = Classifier.load(read_checkpoint(prepared_of("bert")), settings=settings)
+    assert str(classifier.encoder).startswith("encoder in C++ (AVX2, 1 thread, ")
+    settings = EngineSettings(encoder="native-avx2", dtype="bfloat16")
+    with pytest.raises(SettingsError, match=r"AVX2 has no bfloat16 \(set dtype to float32\)"):
+        Classifier.load(read_checkpoint(prepared_of("bert")), settings=settings)
 
 
 @pytest.mark.parametrize(("wanted", "kind"), [("torch", PackedEncoder), ("padded", PaddedEncoder)])

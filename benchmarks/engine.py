@@ -57,7 +57,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add("--encoder", choices=ENCODERS, default="auto", help="(%(default)s)")
     graphs = "whole forward passes as CUDA graphs (%(default)s)"
     add("--cuda-graphs", choices=CUDA_GRAPHS, default="off", help=graphs)
-    threads = "CPU threads; 0 is one per core (0)"
+    threads = "CPU threads, at most one per core; 0 is one per core (0)"
     add("--threads", type=integer(0, 1024), default=0, metavar="NUMBER", help=threads)
     seconds = "of each measurement, at least (%(default)g)"
     add("--seconds", type=number_above(0, 3600), default=3.0, metavar="NUMBER", help=seconds)

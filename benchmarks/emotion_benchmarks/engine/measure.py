@@ -16,7 +16,7 @@ from emotion_engine.classifier import Classifier
 from emotion_engine.dtype import choose_dtype
 from emotion_engine.encoder import load_encoder
 from emotion_engine.native import NativeEncoder
-from emotion_engine.processor import count_cores
+from emotion_engine.processor import choose_num_threads
 from emotion_engine.settings import EngineSettings
 from numpy.typing import NDArray
 from transformers import AutoConfig, AutoModelForSequenceClassification
@@ -54,12 +54,14 @@ class Bench:
     @property
     def num_threads(self) -> int:
         """CPU threads of a forward pass."""
-        return self.settings.num_threads or count_cores()
+        return choose_num_threads(self.settings.num_threads)
 
     @property
     def dtype(self) -> str:
         """What the models compute in."""
-        return choose_dtype(self.settings.dtype, device=str(self.stopwatch.device))
+        return choose_dtype(
+            self.settings.dtype, device=str(self.stopwatch.device), encoder=self.settings.encoder
+        )
 
     def describe(self) -> str:
         """Returns device, dtype and threads."""

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from emotion_engine import processor
 
 from benchmarks import engine
 
@@ -43,11 +44,13 @@ def test_by_length_ends_with_a_verdict(monkeypatch, capsys, prepared_of):
     assert verdict.splitlines()[-1].startswith(("met", "MISSED"))
 
 
-def test_threads_are_set_for_every_model(monkeypatch, capsys):
+@pytest.mark.parametrize(("wanted", "expected"), [(0, 3), (2, 2), (64, 3)])
+def test_threads_are_set_for_every_model(wanted, expected, monkeypatch, capsys):
+    monkeypatch.setattr(processor, "count_cores", lambda: 3)
     monkeypatch.setattr(engine.Bench, "measure", lambda bench, names: [])
-    assert engine.main(["--models", "bert-base", "--threads=2"]) == 0
-    assert torch.get_num_threads() == 2
-    assert ", 2 threads\n" in capsys.readouterr().out
+    assert engine.main(["--models", "bert-base", f"--threads={wanted}"]) == 0
+    assert torch.get_num_threads() == expected
+    assert f", {expected} threads\n" in capsys.readouterr().out
 
 
 @pytest.mark.gpu

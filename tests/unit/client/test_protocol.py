@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 from emotion_client.errors import ServerError, WrongServer
 from emotion_client.protocol import (
+    MAX_UNPACKED,
     PROTOCOL,
     ServerInfo,
     build_info_request,
     build_request,
     parse_info,
     parse_predictions,
+    read_floats,
     read_revision,
 )
 from emotion_client.tokenizer import Encoding, TextTokenizer
@@ -158,6 +160,47 @@ def test_parse_predictions_takes_probabilities_of_0_and_1(info):
 
 
 NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    "num_values", [0, 1, MAX_UNPACKED, MAX_UNPACKED + 1, 64 * 6], ids=lambda n: f"{n}-values"
+)
+def test_read_floats_few_and_many_are_the_same_python_numbers(num_values):
+    values = np.random.default_rng(1).random(num_values, dtype=np.float32)
+    found, are_right = read_floats(values.tobytes())
+    assert list(found) == values.tolist()
+    assert {type(each) for each in found} <= {float}
+    assert are_right is True
+
+
+@pytest.mark.parametrize("wrong", [NAN, -1e-7, 1.0000001, float("inf")])
+@pytest.mark.parametrize("num_values", [MAX_UNPACKED, MAX_UNPACKED + 1], ids=["few", "many"])
+def test_read_floats_one_outside_0_to_1_is_noticed_anywhere(num_values, wrong):
+    for place in (0, num_values // 2, num_values - 1):
+        values = np.linspace(0, 1, num_values, dtype=np.float32)
+        values[place] = wrong
+        assert read_floats(values.tobytes())[1] is False
+
+
+def test_parse_predictions_of_many_rows_gives_each_its_own_scores(info):
+    num_rows = MAX_UNPACKED
+    joy = np.linspace(0, 1, num_rows, dtype=np.float32)
+    outputs = {
+        "label": ("BYTES", [num_rows, 1], pack_strings(["joy"] * num_rows)),
+        "confidence": ("FP32", [num_rows, 1], floats(*joy)),
+        "probabilities": ("FP32", [num_rows, 2], np.stack([1 - joy, joy], axis=1).tobytes()),
+        "revision": ("BYTES", [num_rows, 1], pack_strings([REVISION] * num_rows)),
+    }
+    found = parse_predictions(
+        build_response(**outputs), encodings=ENCODINGS[:1] * num_rows, info=info, url="host:1"
+    )
+    pairs = zip((1 - joy).tolist(), joy.tolist(), strict=True)
+    expected = [{"anger": anger, "joy": own} for anger, own in pairs]
+    assert [each.scores for each in found] == expected
+    assert [each.confidence for each in found] == joy.tolist()
+    assert type(found[0].scores["joy"]) is float
+
+
 BAD_OUTPUTS = [
     ("probabilities", None, "lacks the output probabilities"),
     (

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+import grpc
 from emotion_client import ServerInfo
 from emotion_client.errors import translate
 from emotion_command.checkout import REPOSITORY
@@ -46,7 +47,7 @@ def open_server(
 
 @contextmanager
 def translated(url: str) -> Iterator[None]:
-    """Raises the client's error for one of Triton's own client.
+    """Raises the client's error for one of Triton's own client or of gRPC.
 
     Args:
         url: what the message calls the server.
@@ -58,6 +59,8 @@ def translated(url: str) -> Iterator[None]:
         yield
     except InferenceServerException as error:
         raise translate(error.status(), error.message(), url=url) from error
+    except grpc.RpcError as error:
+        raise translate(error.code().name, error.details(), url=url) from error
 
 
 def find_server_facts(

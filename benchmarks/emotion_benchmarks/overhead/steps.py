@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import mean
 
 import grpc
-from emotion_client import EmotionClient
+from emotion_client import EmotionClient, ServerError
 from emotion_client.channel import METHOD
 from emotion_client.protocol import build_request, parse_predictions
 from emotion_client.tokenizer import Encoding
@@ -69,6 +69,33 @@ class Steps:
         return [Figure(f"{name}, mean, of which", self.total_ms, "ms"), *lines]
 
 
+@dataclass(frozen=True)
+class Statistics:
+    """Triton's own counters of the model, since its start.
+
+    Attributes:
+        num_requests: answered ones.
+        sums_ms: the milliseconds of all of them, in the order of `TRITON_STEPS`.
+    """
+
+    num_requests: int
+    sums_ms: Sequence[float]
+
+    def find_means(self, earlier: Statistics) -> list[float]:
+        """Returns the milliseconds of a request since an earlier moment.
+
+        serve.py's own requests count too, so the number of requests is Triton's, not the caller's.
+
+        Raises:
+            ServerError: Triton counted none.
+        """
+        num_requests = self.num_requests - earlier.num_requests
+        if num_requests < 1:
+            raise ServerError(f"the server: Triton counted {num_requests} answers, not 1 or more")
+        sums = zip(earlier.sums_ms, self.sums_ms, strict=True)
+        return [(after_ms - before_ms) / num_requests for before_ms, after_ms in sums]
+
+
 def trace(
     client: EmotionClient,
     server: InferenceServerClient,
@@ -87,12 +114,10 @@ def trace(
     Raises:
         EmotionError: the server does not answer.
     """
-    before_ms = _read_statistics(server)
+    before = read_statistics(server)
     total_ms = _measure_ms(client.predict, texts, check=check)
-    after_ms = _read_statistics(server)
-    num_calls = NUM_WARM_UPS + len(texts)
-    triton_ms = [(b - a) / num_calls for a, b in zip(before_ms, after_ms, strict=True)]
-    with grpc.insecure_channel(client.url) as channel:
+    triton_ms = read_statistics(server).find_means(before)
+    with translated(client.url), grpc.insecure_channel(client.url) as channel:
         imitate = _imitate(client, channel, text=texts[0])
         python_ms = _measure_ms(imitate, texts, check=check)
         health = channel.unary_unary(HEALTH)
@@ -127,9 +152,14 @@ def _imitate(client: EmotionClient, channel: grpc.Channel, *, text: str) -> Call
     return call
 
 
-def _read_statistics(server: InferenceServerClient) -> list[float]:
-    """Returns Triton's milliseconds so far, in the order of `TRITON_STEPS`."""
+def read_statistics(server: InferenceServerClient) -> Statistics:
+    """Asks Triton for its counters of the model `emotion`.
+
+    Raises:
+        EmotionError: the server does not answer.
+    """
     with translated("the server"):
         answer = server.get_inference_statistics("emotion", as_json=True, client_timeout=TIMEOUT_S)
     found = answer["model_stats"][0]["inference_stats"]
-    return [int(found[step].get("ns", 0)) / 1e6 for step in TRITON_STEPS]
+    sums_ms = [int(found[step].get("ns", 0)) / 1e6 for step in TRITON_STEPS]
+    return Statistics(int(found["success"].get("count", 0)), sums_ms)

@@ -7,7 +7,7 @@ of 32, 1 of 128, 8 and 64 with the lengths of lyrics. The other engines pad; for
 uses the batch size and the sharing of threads that are its fastest here. Then they compute in turn,
 one at a time, for a second each, round after round: the speed of a machine may change within
 minutes. Rates are medians over the rounds. Models: the prepared checkpoint, and random weights in
-the shape of BERT-base. All engines are loaded at once, which takes 10 GB of memory.
+the shape of BERT-base. All engines are loaded at once.
 
 The error is the largest difference in probability from plain transformers in float32, for the label
 that an engine gives. The last lines compare ours with the fastest engine whose error is at most

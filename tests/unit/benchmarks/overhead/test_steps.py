@@ -47,4 +47,4 @@ def test_find_means_without_requests_is_an_error():
 )
 def test_trace_errors_are_those_of_the_client(counts, kind, sentence, fake):
     with EmotionClient(fake.url) as client, pytest.raises(kind, match=sentence):
-        trace(client, Counting(*counts), texts=["la la"])
+        trace(client, Counting(*counts), texts=["la la"], check=lambda: None)

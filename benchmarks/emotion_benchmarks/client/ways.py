@@ -44,14 +44,19 @@ class Way:
 
 
 @contextmanager
-def open_ways(url: str) -> Iterator[list[Way]]:
-    """Yields all ways, each with a connection of its own that stays open."""
+def open_ways(url: str, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Iterator[list[Way]]:
+    """Yields all ways, each with a connection of its own that stays open.
+
+    Args:
+        url: of the server.
+        timeout_s: of each call of the client.
+    """
     with (
-        EmotionClient(url) as client,
+        EmotionClient(url, timeout_s=timeout_s) as client,
         open_triton(url) as server,
         asyncio.Runner() as runner,
     ):
-        async_client = AsyncEmotionClient(url)
+        async_client = AsyncEmotionClient(url, timeout_s=timeout_s)
         try:
             yield [
                 Way(PREDICT_MANY, lambda texts: lambda: len([*client.predict_many(texts)])),

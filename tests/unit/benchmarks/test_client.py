@@ -29,6 +29,26 @@ def idle_server(monkeypatch):
     monkeypatch.setattr(measure, "SETTLE_S", 0.0)
 
 
+@pytest.fixture(scope="module")
+def made():
+    """The texts that were made, by what they were made for."""
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def same_texts(made, monkeypatch):
+    """Makes the same texts only once."""
+    read_mixes = client.read_mixes
+
+    def read_once(info, **plan):
+        key = (info.revision, *sorted(plan.items()))
+        if key not in made:
+            made[key] = read_mixes(info, **plan)
+        return made[key]
+
+    monkeypatch.setattr(client, "read_mixes", read_once)
+
+
 def test_help_names_every_way():
     with open_ways("127.0.0.1:1") as ways:
         assert all(f"  {way.name}  " in client.__doc__ for way in ways)
@@ -74,7 +94,8 @@ def test_model_of_another_length_is_code_2(fake, capsys):
         pytest.param(Refuse(StatusCode.INTERNAL, "model failed"), "model failed", id="broken"),
     ],
 )
-def test_server_that_fails_under_load_is_code_1(behaviour, end, fake, capsys):
+def test_server_that_fails_under_load_is_code_1(behaviour, end, fake, monkeypatch, capsys):
+    monkeypatch.setattr(measure, "open_ways", partial(open_ways, timeout_s=1.0))
     fake.always = behaviour
     assert main([*SMALL, f"--url={fake.url}"]) == 1
     assert capsys.readouterr().err.endswith(f"{end}\n")

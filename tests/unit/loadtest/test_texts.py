@@ -94,8 +94,7 @@ def test_make_texts_have_the_lengths_of_lyrics(info):
     made = make_texts(info, seed=1)
     assert len(made) == NUM_LYRICS
     check_lyrics(measure_lengths(count_with(info.tokenizer)(made), limit=128))
-    assert make_texts(info, seed=1) == made != make_texts(info, seed=2)
-    assert make_texts(replace(info, max_length=512), seed=1) == made
+    assert make_texts(replace(info, max_length=512), seed=1) == made != make_texts(info, seed=2)
 
 
 def test_make_texts_without_verses_is_an_error(info, monkeypatch, tmp_path):

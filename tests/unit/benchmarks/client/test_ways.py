@@ -55,7 +55,7 @@ def test_bare_loop_sends_one_at_a_time_and_nothing_before_the_clock_starts(fake)
 
 @pytest.mark.parametrize("place", range(len(NAMES)), ids=NAMES)
 def test_every_way_ends_when_the_server_fails(place, fake):
-    with open_ways(fake.url) as ways:
+    with open_ways(fake.url, timeout_s=1.0) as ways:
         ways[place].prepare(TEXTS[:1])()  # it knows the server
         ask = ways[place].prepare(TEXTS)
         fake.always = QUEUE_FULL

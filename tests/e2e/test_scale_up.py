@@ -10,7 +10,7 @@ from conftest import with_checkpoint
 from e2e.calls import ids_inputs, infer, probabilities, read_metric, start_all, text_inputs
 from emotion_client import EmotionClient
 from emotion_server.address import FREE_PORTS
-from emotion_server.counters import count_executions
+from emotion_server.counters import count_executions, read_load
 from emotion_server.service import Service
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
@@ -18,6 +18,7 @@ from tritonclient.utils import InferenceServerException
 MAX_BATCH_SIZE, NUM_INSTANCES = 256, 2
 NUM_REQUESTS, ROWS_EACH = 64, 32
 METRICS_TIMEOUT_S = 10.0
+MAX_OWN_ROWS = 20  # of serve.py's own requests meanwhile, one row each
 pytestmark = pytest.mark.long
 
 
@@ -101,10 +102,9 @@ def test_instances_share_the_work_and_their_metrics_add_up(scaled, triton):
     server, pids = scaled
     ids = [draw_ids(ROWS_EACH, length=60, seed=i) for i in range(NUM_REQUESTS)]
     expected = [probabilities(infer(triton, "emotion", ids_inputs(each))) for each in ids]
-    port, name = server.address.metrics_port, "emotion_batch_rows_sum"
     for path in pids.iterdir():
         path.unlink()
-    before = read_metric(port, name)
+    num_before = read_load(triton).num_rows
     jobs = [partial(infer, triton, "emotion", ids_inputs(each)) for each in ids]
     answers = [done.result() for done in start_all(jobs, at_a_time=NUM_REQUESTS)]
     for answer, alone in zip(answers, expected, strict=True):
@@ -113,6 +113,10 @@ def test_instances_share_the_work_and_their_metrics_add_up(scaled, triton):
     assert len(computed) == NUM_INSTANCES
     assert set(server.triton.models["emotion"]) == computed  # so serve.py watches both
     end_s = time.monotonic() + METRICS_TIMEOUT_S
-    while read_metric(port, name) - before < NUM_REQUESTS * ROWS_EACH:
+    while read_metric(server.address.metrics_port, "emotion_batch_rows_sum") != (
+        num_rows := read_load(triton).num_rows  # since the start, as the metric
+    ):
         assert time.monotonic() < end_s
         time.sleep(0.1)
+    num_own = num_rows - num_before - NUM_REQUESTS * ROWS_EACH
+    assert 0 <= num_own <= MAX_OWN_ROWS

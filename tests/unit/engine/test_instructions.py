@@ -4,6 +4,7 @@ import ctypes
 import re
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -204,6 +205,7 @@ def build_reference(tmp_path_factory):
     """Returns the encoder in plain C++, for so many lanes, with tiles or without."""
     folder = tmp_path_factory.mktemp("reference")
 
+    @cache
     def build(lanes, *, has_tiles=False):
         target = folder / f"{lanes}{has_tiles}.so"
         defines = [f"-DEMOTION_LANES={lanes}", *["-DEMOTION_SCALAR_TILES"] * has_tiles]
@@ -216,8 +218,8 @@ def build_reference(tmp_path_factory):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A small random BERT: heads of 32, two layers, an intermediate size of more than one panel."""
-    sizes = {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
-    sizes |= {"intermediate_size": 320, "vocab_size": 300, "initializer_range": 0.1}
+    sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    sizes |= {"intermediate_size": 192, "vocab_size": 300, "initializer_range": 0.1}
     target = tmp_path_factory.mktemp("model")
     config = BertConfig(**sizes, num_labels=6)
     AutoModelForSequenceClassification.from_config(config).save_pretrained(target)

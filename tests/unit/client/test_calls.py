@@ -126,7 +126,7 @@ def test_lost_connection_is_retried(open_client, server):
 def test_call_waits_for_a_server_that_restarts(client, server):
     client.connect()
     server.stop()
-    timer = threading.Timer(1.0, server.start)
+    timer = threading.Timer(0.3, server.start)
     timer.start()
     assert client.predict(VERSE).revision == "a" * 64
     timer.join()

@@ -102,6 +102,7 @@ def test_overloaded_server_is_asked_again_in_bulk_until_the_deadline(open_client
     client = open_client(server.url, timeout_s=2)
     server.behave(QUEUE_FULL, QUEUE_FULL)
     assert [type(each) for each in client.predict_many([VERSE])] == [Prediction]
+    client = open_client(server.url, timeout_s=1)
     server.always = QUEUE_FULL
     assert [type(each) for each in client.predict_many([VERSE], on_error="return")] == [Overloaded]
 

@@ -15,6 +15,7 @@ from emotion_client import EmotionClient, EmotionError
 
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 RESTART_TIMEOUT_S = 60
+NUM_CALLERS = 16
 
 
 @pytest.fixture(scope="module")
@@ -35,18 +36,25 @@ def paths(objects):
 
 @contextmanager
 def traffic(url):
-    """Calls a server during the block; no call may fail."""
+    """Calls a server during the block, and once at its end; every call must get the same label."""
     is_over, failures = threading.Event(), []
+    with EmotionClient(url) as client:
+        right = client.predict("I love you")
 
     def call():
         with EmotionClient(url, timeout_s=RESTART_TIMEOUT_S) as client:
-            while not is_over.is_set():
+            is_last = False
+            while not is_last:
+                is_last = is_over.is_set()
                 try:
-                    client.predict("I love you")
+                    found = client.predict("I love you")
                 except EmotionError as error:
                     failures.append(repr(error))
+                    continue
+                if found.label != right.label:
+                    failures.append(found)
 
-    threads = [threading.Thread(target=call) for _ in range(4)]
+    threads = [threading.Thread(target=call) for _ in range(NUM_CALLERS)]
     for thread in threads:
         thread.start()
     try:

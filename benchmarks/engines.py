@@ -64,7 +64,7 @@ def parse_args(argv: list[str] | None, *, contenders: Sequence[Contender]) -> ar
     add("--models", nargs="+", choices=MODELS, default=MODELS, metavar="NAME", help=models)
     rounds, seconds = integer(1, 100), number_above(0, 600)
     turns = "turns of each on each workload (%(default)s)"
-    add("--rounds", type=rounds, default=8, metavar="NUMBER", help=turns)
+    add("--rounds", type=rounds, default=6, metavar="NUMBER", help=turns)
     use = "of a turn; a call that takes longer is timed once (%(default)s)"
     add("--seconds", type=seconds, default=1.0, metavar="SECONDS", help=use)
     threads = "of each engine; 0 is one per core (0)"

@@ -17,7 +17,7 @@ from tritonclient.utils import InferenceServerException
 
 MAX_BATCH_SIZE, NUM_INSTANCES = 256, 2
 NUM_REQUESTS, ROWS_EACH = 64, 32
-METRICS_TIMEOUT_S = 10.0
+METRICS_TIMEOUT_S, SETTLE_S = 10.0, 0.5
 MAX_OWN_ROWS = 20  # of serve.py's own requests meanwhile, one row each
 pytestmark = pytest.mark.long
 
@@ -65,6 +65,21 @@ def draw_ids(num_rows, *, length=9, seed=0):
     return np.random.default_rng(seed).integers(1000, 30000, size=(num_rows, length))
 
 
+def count_rows(triton, server):
+    """Returns how many rows Triton has counted, once the model's metrics have as many.
+
+    Both lag behind the answers.
+    """
+    end_s = time.monotonic() + METRICS_TIMEOUT_S
+    while True:
+        time.sleep(SETTLE_S)
+        num_rows = read_load(triton).num_rows
+        num_observed = read_metric(server.address.metrics_port, "emotion_batch_rows_sum")
+        if num_observed == num_rows:
+            return num_rows
+        assert time.monotonic() < end_s, (num_observed, num_rows)
+
+
 def test_larger_batch_is_one_batch_and_every_row_gets_its_own_answer(triton):
     ids = draw_ids(MAX_BATCH_SIZE)
     before = count_executions(triton, model="emotion")
@@ -104,7 +119,7 @@ def test_instances_share_the_work_and_their_metrics_add_up(scaled, triton):
     expected = [probabilities(infer(triton, "emotion", ids_inputs(each))) for each in ids]
     for path in pids.iterdir():
         path.unlink()
-    num_before = read_load(triton).num_rows
+    num_before = count_rows(triton, server)
     jobs = [partial(infer, triton, "emotion", ids_inputs(each)) for each in ids]
     answers = [done.result() for done in start_all(jobs, at_a_time=NUM_REQUESTS)]
     for answer, alone in zip(answers, expected, strict=True):
@@ -112,11 +127,5 @@ def test_instances_share_the_work_and_their_metrics_add_up(scaled, triton):
     computed = {int(path.name) for path in pids.iterdir()}
     assert len(computed) == NUM_INSTANCES
     assert set(server.triton.models["emotion"]) == computed  # so serve.py watches both
-    end_s = time.monotonic() + METRICS_TIMEOUT_S
-    while read_metric(server.address.metrics_port, "emotion_batch_rows_sum") != (
-        num_rows := read_load(triton).num_rows  # since the start, as the metric
-    ):
-        assert time.monotonic() < end_s
-        time.sleep(0.1)
-    num_own = num_rows - num_before - NUM_REQUESTS * ROWS_EACH
+    num_own = count_rows(triton, server) - num_before - NUM_REQUESTS * ROWS_EACH
     assert 0 <= num_own <= MAX_OWN_ROWS

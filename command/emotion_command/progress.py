@@ -14,7 +14,12 @@ DELAY_S = 2.0
 
 @contextmanager
 def show_progress(
-    total: int | None, *, name: str, unit: str = "text", beside_results: bool = False
+    total: int | None,
+    *,
+    name: str,
+    unit: str = "text",
+    beside_results: bool = False,
+    num_done: int = 0,
 ) -> Iterator[Callable[[int], None]]:
     """Shows a bar on standard error if the work takes longer than `DELAY_S`.
 
@@ -26,6 +31,7 @@ def show_progress(
         name: of the command, shown before the bar.
         unit: what one step is, in the singular.
         beside_results: show the bar even where standard output is a terminal.
+        num_done: steps that an earlier run has done; they do not count for the rate.
 
     Yields:
         A function to call with the number of steps just done.
@@ -35,7 +41,14 @@ def show_progress(
         return
     from tqdm import tqdm  # type: ignore[import-untyped] # a dependency of huggingface-hub
 
-    bar = tqdm(total=total, desc=name, unit=f" {unit}s", delay=DELAY_S, dynamic_ncols=True)
+    bar = tqdm(
+        total=total,
+        initial=num_done,
+        desc=name,
+        unit=f" {unit}s",
+        delay=DELAY_S,
+        dynamic_ncols=True,
+    )
 
     def advance(num_done: int) -> None:
         with mute_when_closed(sys.stderr):

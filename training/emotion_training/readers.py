@@ -9,7 +9,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -64,7 +64,8 @@ def read_rows(path: Path, *, columns: Columns) -> Iterator[Row]:
 
 
 def _read_csv(path: Path, columns: Columns) -> Iterator[Row]:
-    return _pick(_split_csv(_read_text(path), path=path), path=path, columns=columns)
+    lines = io.StringIO(_read_text(path), newline="")
+    return _pick(split_csv(lines, path=path), path=path, columns=columns)
 
 
 def _read_tsv(path: Path, columns: Columns) -> Iterator[Row]:
@@ -78,7 +79,7 @@ def _read_tsv(path: Path, columns: Columns) -> Iterator[Row]:
 def _read_jsonl(path: Path, columns: Columns) -> Iterator[Row]:
     for line, content in _split_lines(_read_text(path)):
         where = f"{path}: line {line}"
-        row = _parse_json(content, where=where)
+        row = parse_json(content, where=where)
         _check_columns(list(row), columns=columns, where=where)
         yield Row(where=where, text=row[columns.text], label=row[columns.label])
 
@@ -105,18 +106,24 @@ def _check_types(schema: Any, *, columns: Columns, path: Path) -> None:
     """Raises DataError if a column of a Parquet file cannot hold texts or labels."""
     from pyarrow import types
 
-    kinds_of_strings = (types.is_string, types.is_large_string, types.is_string_view)
     for column, needed in zip(columns, ("strings", "strings or integers"), strict=True):
         kind = schema.field(column).type
         if types.is_dictionary(kind):  # pandas' categories
             kind = kind.value_type
-        is_string = any(is_kind(kind) for is_kind in kinds_of_strings)
-        if is_string or (types.is_integer(kind) and column == columns.label):
+        if holds_strings(kind) or (types.is_integer(kind) and column == columns.label):
             continue
         name = str(kind).split("<")[0]  # a nested type without its content
         is_float = types.is_floating(kind) and column == columns.label
         hint = " (integers become floats if a value is missing: fill it)" * is_float
         raise DataError(f"{path}: has a column {column!r} of type {name}{hint}; give {needed}")
+
+
+def holds_strings(kind: Any) -> bool:
+    """Returns whether a type of pyarrow is one of strings; categories have to be unwrapped."""
+    from pyarrow import types
+
+    kinds = (types.is_string, types.is_large_string, types.is_string_view)
+    return any(is_kind(kind) for is_kind in kinds)
 
 
 _READERS = {
@@ -127,10 +134,18 @@ _READERS = {
 }
 
 
-def _split_csv(text: str, *, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yields each record with the line that it begins at."""
+def split_csv(lines: Iterable[str], *, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yields each record with the line that it begins at.
+
+    Args:
+        lines: of the file, with their ends as they are in it.
+        path: for messages.
+
+    Raises:
+        DataError: a record is malformed.
+    """
     limit = csv.field_size_limit(MAX_FIELD_LEN)
-    reader, line = csv.reader(io.StringIO(text, newline=""), strict=True), 1
+    reader, line = csv.reader(lines, strict=True), 1
     try:
         for fields in reader:
             if len(fields) > 1 or "".join(fields).strip():
@@ -156,7 +171,12 @@ def _unquote(text: str) -> str:
     return inner.replace('""', '"') if is_wrapped else text
 
 
-def _parse_json(content: str, *, where: str) -> dict[str, object]:
+def parse_json(content: str, *, where: str) -> dict[str, object]:
+    """Returns the object on a line of JSONL.
+
+    Raises:
+        DataError: it is not JSON, or not an object.
+    """
     try:
         row = json.loads(content)
     except json.JSONDecodeError as error:
@@ -177,7 +197,7 @@ def _pick(rows: Iterator[tuple[int, list[str]]], *, path: Path, columns: Columns
     if first is None:
         return
     names, where = [name.strip() for name in first[1]], f"{path}: line {first[0]}"
-    if any(_is_number(column) and column not in names for column in columns):
+    if any(is_number(column) and column not in names for column in columns):
         text_at, label_at = (_place(x, num_columns=len(names), where=where) for x in columns)
         rows = chain([first], rows)
     else:
@@ -205,13 +225,13 @@ def _check_columns(names: Sequence[str], *, columns: Columns, where: str, hint: 
         if names.count(column) > 1:
             raise DataError(f"{where}: has {names.count(column)} columns {column!r}; rename one")
         if column not in names:
-            remedy = f"it has {_list_names(names)}: choose with {option}"
+            remedy = f"it has {list_names(names)}: choose with {option}"
             if not all(map(NAME.fullmatch, names)):
                 remedy += hint
             raise DataError(f"{where}: has no column {column!r}; {remedy}")
 
 
-def _list_names(names: Sequence[str]) -> str:
+def list_names(names: Sequence[str]) -> str:
     """Returns the names of columns for a message; their number if one may be a text."""
     if not names or not all(map(NAME.fullmatch, names)):
         return count(len(names), "column")
@@ -222,14 +242,15 @@ def _list_names(names: Sequence[str]) -> str:
 
 def _place(column: str, *, num_columns: int, where: str) -> int:
     """Returns the index of a column given by its number."""
-    if not _is_number(column):
+    if not is_number(column):
         raise DataError(f"{where}: has no header to find column {column!r} in; give its number")
     if not 1 <= int(column) <= num_columns:
         raise DataError(f"{where}: has no column {column}; they are 1 to {num_columns}")
     return int(column) - 1
 
 
-def _is_number(column: str) -> bool:
+def is_number(column: str) -> bool:
+    """Returns whether a column is given by its number."""
     return re.fullmatch("[0-9]{1,9}", column) is not None
 
 

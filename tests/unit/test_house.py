@@ -14,8 +14,20 @@ ALLOWED = {
     "emotion_client": ["emotion_command"],
     "emotion_server": BASE,
     "emotion_training": BASE,
+    "emotion_scoring": [
+        *BASE,
+        "emotion_training.errors",
+        "emotion_training.readers",
+        "emotion_training.wording",
+    ],
     "emotion_loadtest": [*BASE, "emotion_server", "emotion_training.data"],
-    "emotion_benchmarks": [*BASE, "emotion_server", "emotion_training", "emotion_loadtest"],
+    "emotion_benchmarks": [
+        *BASE,
+        "emotion_server",
+        "emotion_training",
+        "emotion_scoring",
+        "emotion_loadtest",
+    ],
 }
 PACKAGES = {name: next(ROOT.glob(f"*/{name}")) for name in ALLOWED}
 # The folders of the commands, and the names that the commands would have on sys.path.
@@ -127,6 +139,7 @@ def test_readers_find_what_is_planted(find, source):
         ("emotion_client", "if TYPE_CHECKING:\n    from emotion_engine import errors"),
         ("emotion_loadtest", "from emotion_training.evaluation.local_model import load"),
         ("emotion_loadtest", "import emotion_training.database"),
+        ("emotion_scoring", "from emotion_training.checkpoint.prepare import prepare"),
         ("emotion_training", "importlib.import_module('emotion_loadtest.figure')"),
     ],
 )

@@ -115,8 +115,7 @@ def _to_values(column: Any) -> list[Any]:
         kind = kind.value_type
     if types.is_temporal(kind) or types.is_decimal(kind):
         column = column.cast(pyarrow.string())
-    values: list[Any] = column.to_pylist()
-    return values
+    return [_to_plain(x) if isinstance(x, bytes) else x for x in column.to_pylist()]
 
 
 def _to_plain(value: Any) -> Any:

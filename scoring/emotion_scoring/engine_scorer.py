@@ -23,7 +23,7 @@ from emotion_scoring.scorer import Facts, Texts
 from emotion_scoring.scores import Scores
 from emotion_scoring.text_check import find_problem
 
-CHUNK_TEXTS = 1024
+CHUNK_TEXTS = 512
 NUM_AHEAD = 2  # chunks that are tokenized before they are computed
 
 

@@ -118,7 +118,7 @@ class ServerScorer:
         answers = self.client.predict_many((cast(str, texts[i]) for i in found), on_error="return")
         for i, answer in zip(found, answers, strict=True):
             if isinstance(answer, EmotionError):
-                answer = self._ask_alone(cast(str, texts[i]))
+                answer = self._ask_alone(cast(str, texts[i]), failure=answer)
             if isinstance(answer, EmotionError):
                 errors[i] = str(answer)
                 continue
@@ -127,8 +127,14 @@ class ServerScorer:
             truncated[i] = answer.truncated
         return Scores(facts.labels, facts.revision, probabilities, truncated, errors)
 
-    def _ask_alone(self, text: str) -> Prediction | EmotionError:
-        """Asks for a text whose request had no answer: another text in it may be to blame."""
+    def _ask_alone(self, text: str, *, failure: EmotionError) -> Prediction | EmotionError:
+        """Asks for a text whose request failed: another text in it may be to blame.
+
+        Raises:
+            EmotionError: the server does not answer, which is no fault of any text.
+        """
+        if not isinstance(failure, InvalidInput | ServerError):
+            raise failure
         try:
             return self.client.predict(text)
         except (InvalidInput, ServerError) as error:

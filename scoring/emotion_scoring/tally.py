@@ -27,7 +27,8 @@ class Tally:
     def describe(self) -> Iterator[str]:
         """Yields a sentence for each thing worth to know."""
         if self.num_rows:
+            rows = f"{self.num_rows:,} row" + "s" * (self.num_rows != 1)
             rate = self.num_rows / self.seconds
-            yield f"scored {self.num_rows:,} rows in {self.seconds:.0f} s, {rate:,.0f} per second"
+            yield f"scored {rows} in {self.seconds:.0f} s, {rate:,.0f} per second"
         if self.num_errors:
             yield f"{count(self.num_errors, 'row')} could not be scored; column error says why"

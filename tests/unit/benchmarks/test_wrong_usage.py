@@ -5,7 +5,7 @@ from emotion_benchmarks.comparison.peers import PEERS
 from emotion_benchmarks.overhead.lone_requests import PAIRS_AT_A_TIME
 from emotion_benchmarks.rounds import check_rounds
 
-from benchmarks import client, compare, engine, engines, overhead
+from benchmarks import client, compare, engine, engines, overhead, scoring
 
 COUNT = "expected an integer from 1 to 10000000, got "
 SECONDS = "expected a number greater than 0 and at most "
@@ -24,6 +24,8 @@ SECONDS = "expected a number greater than 0 and at most "
         (overhead, ["--pairs=99"], "expected an integer from 100 to 10000000, got '99'"),
         (overhead, ["--json=/nowhere/x.json"], "/nowhere does not exist; make it first"),
         (overhead, ["--url=127.0.0.1:8001"], "unrecognized arguments"),
+        (scoring, ["--texts=99"], "expected an integer from 100 to 10000000, got '99'"),
+        (scoring, ["--rounds=0"], "expected an integer from 1 to 1000, got '0'"),
         (engine, ["--seconds=0"], f"{SECONDS}3600, got '0'"),
         (engine, ["--seconds=3601"], f"{SECONDS}3600, got '3601'"),
         (engine, ["--threads=-1"], "expected an integer from 0 to 1024, got '-1'"),

@@ -5,9 +5,9 @@ from emotion_client.cli.main import main as lyric_emotion
 from emotion_command.checkout import ROOT
 from emotion_training import goemotions
 
-from benchmarks import client, compare, engine, engines, overhead
+from benchmarks import client, compare, engine, engines, overhead, scoring
 from loadtest import autoscaling, capacity, run
-from scripts import demo, evaluate, healthcheck, prepare_model, serve, train
+from scripts import demo, evaluate, healthcheck, prepare_model, score, serve, train
 
 UNKNOWN = ["--no-such-option"]
 MAX_COLUMNS, MAX_LINES = 100, 100
@@ -22,6 +22,7 @@ COMMANDS = [
     pytest.param(prepare_model.main, UNKNOWN, id="prepare_model"),
     pytest.param(train.main, ["data.csv", *UNKNOWN], id="train"),
     pytest.param(evaluate.main, ["data.csv", *UNKNOWN], id="evaluate"),
+    pytest.param(score.main, ["songs.csv", "--output=scored", *UNKNOWN], id="score"),
     pytest.param(goemotions.main, ["a.tsv", "--output=a", *UNKNOWN], id="goemotions"),
     # These pass unknown options on to Locust.
     pytest.param(run.main, ["--seconds=0"], id="run"),
@@ -32,6 +33,7 @@ COMMANDS = [
     pytest.param(engine.main, UNKNOWN, id="engine"),
     pytest.param(engines.main, UNKNOWN, id="engines"),
     pytest.param(overhead.main, UNKNOWN, id="overhead"),
+    pytest.param(scoring.main, UNKNOWN, id="scoring"),
     pytest.param(lyric_emotion, UNKNOWN, id="lyric-emotion"),
     *(
         pytest.param(lambda argv, name=name: lyric_emotion([name, *argv]), UNKNOWN, id=name)

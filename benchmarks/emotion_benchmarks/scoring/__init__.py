@@ -1,0 +1,1 @@
+"""Bulk scoring compared with the engine alone, on the same texts."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +47,8 @@ class RayScorer:
         self._ray = ray
         with self._translate(f"the Ray cluster {address!r} does not answer"):
             options: dict[str, Any] = {"include_dashboard": False} if address == LOCAL else {}
-            ray.init(address, log_to_driver=False, logging_level="ERROR", **options)
+            with _keep_handler(signal.SIGTERM):  # Ray sets its own
+                ray.init(address, log_to_driver=False, logging_level="ERROR", **options)
         with self._translate("the nodes of the Ray cluster cannot load the checkpoint"):
             self._workers = self._start(str(checkpoint))
             facts = ray.get(self._workers[0].describe.remote())
@@ -111,3 +114,16 @@ class RayScorer:
             # Ray's message has a traceback; its last line says what was wrong.
             reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
             raise ScorerError(f"{what}: {reason[0]}") from error
+
+
+@contextmanager
+def _keep_handler(number: signal.Signals) -> Iterator[None]:
+    """Restores the handler of a signal; only the main thread can set one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.getsignal(number)
+    try:
+        yield
+    finally:
+        signal.signal(number, handler)

@@ -20,6 +20,7 @@ CHUNK_TEXTS = 512
 # Chunks that are asked at a time, so that a server has work while one of them ends.
 CHUNKS_PER_SERVER = 2
 RESTART_TIMEOUT_S = 120.0  # a server that restarts must not end a long job
+NO_TIME_S = 1e-3
 
 
 class ServerScorer:
@@ -106,7 +107,8 @@ class ServerScorer:
             pool.shutdown(wait=False, cancel_futures=True)  # `close` ends what is under way
 
     def close(self) -> None:
-        """Closes the connections, which ends the calls in flight."""
+        """Ends the calls in flight, and those that would follow them."""
+        self.client.timeout_s = NO_TIME_S
         self.client.close()
 
     def _ask(self, texts: Texts) -> Scores:

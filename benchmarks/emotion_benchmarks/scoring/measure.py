@@ -60,7 +60,10 @@ def measure(
         for i, texts in enumerate(rounds):
             job = build_job(texts, scorer=scorer, folder=Path(folder, str(i)))
             rows = tokenize(texts, scorer=scorer)
-            work = {ENGINE: partial(compute, rows, scorer=scorer), SCORING: job.run}
+            work: dict[str, Callable[[], object]] = {
+                ENGINE: partial(compute, rows, scorer=scorer),
+                SCORING: job.run,
+            }
             for name in rotate(list(work), round_number=i):
                 interruption.check()
                 laps[name].append(time_lap(work[name], num_texts=num_texts))

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from emotion_command.checkout import ROOT
+from fake_behaviours import Hang
 
 SCRIPT = ROOT / "scripts" / "score.py"
 NUM_ROWS, PART_ROWS, NUM_KILLS = 24_000, 1_000, 3
@@ -114,6 +115,19 @@ def test_server_that_does_not_answer_gives_1(start, write):
     code, _, errors = finish(start(path, "--url=127.0.0.1:1", "--timeout=1"))
     assert code == 1
     assert errors.startswith("score: 127.0.0.1:1: ")
+
+
+def test_ctrl_c_does_not_wait_for_a_server_that_hangs(start, start_server, write):
+    server = start_server()
+    server.always = Hang()
+    path = write("songs.jsonl", [{"text": f"la {i}"} for i in range(2000)])
+    process = start(path, f"--url={server.url}")
+    server.wait_until_active(4, timeout_s=TIMEOUT_S)
+    started = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    code, _, errors = finish(process)
+    assert (code, errors) == (0, "score: stopped; run the same again to go on\n")
+    assert time.monotonic() - started < 10
 
 
 def test_no_text_is_printed(start, run, write):

@@ -47,6 +47,14 @@ def test_show_progress_bar_appears_on_a_terminal(
     assert bool(errors) == has_bar
 
 
+def test_show_progress_begins_where_an_earlier_run_stopped(terminals, capsys):
+    terminals.add("stderr")
+    with progress.show_progress(10, name="score", num_done=7) as advance:
+        advance(1)
+        advance(1)
+    assert "9/10" in capsys.readouterr().err
+
+
 def test_show_progress_without_a_total_counts(terminals, capsys):
     terminals.add("stderr")
     with progress.show_progress(None, name="evaluate", unit="song") as advance:

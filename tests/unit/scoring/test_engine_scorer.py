@@ -77,6 +77,15 @@ def test_text_without_tokens_has_an_error(scorer, monkeypatch):
     assert np.isfinite(scores.probabilities[::2]).all()
 
 
+@pytest.mark.parametrize("dtype", [object, str], ids=["objects", "strings"])
+def test_score_takes_arrays_as_spark_passes_them(scorer, dtype):
+    columns = scorer.score(np.array(["la", "lo la"], dtype=dtype)).to_arrays()
+    expected = scorer.score(["la", "lo la"]).to_arrays()
+    assert {name: list(column) for name, column in columns.items()} == {
+        name: list(column) for name, column in expected.items()
+    }
+
+
 class Broken:
     """A classifier that fails on one row."""
 

@@ -59,7 +59,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def run(args: argparse.Namespace, interruption: Interruption) -> int:
     """Measures, prints and writes; returns the exit code."""
     scorer = EngineScorer(CHECKPOINT)
-    COMMAND.say(str(scorer.classifier))
+    COMMAND.say(scorer.facts.name)
     laps = measure(
         scorer,
         num_texts=args.texts,
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace, interruption: Interruption) -> int:
     figures = judge(laps)
     put(f"\n{format_figures(figures)}")
     if args.json is not None:
-        facts = {"scorer": str(scorer.classifier), "seed": args.seed, "laps": laps}
+        facts = {"scorer": scorer.facts.name, "seed": args.seed, "laps": laps}
         args.json.write_text(to_json(facts | {"figures": figures}), encoding="utf-8")
         COMMAND.say(f"wrote {args.json}")
     return 0 if is_all_met(figures) else 1

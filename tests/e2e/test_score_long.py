@@ -137,6 +137,8 @@ def test_ray_finishes_the_job_after_a_worker_was_killed(start, tmp_path):
     check_rows(tmp_path, num_rows=120_000)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # Ray's own
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_ray_data_uses_the_engine_as_a_class(checkpoint):
     ray = pytest.importorskip("ray", reason="pip install 'lyric-emotion[ray]'")
     from emotion_scoring import EngineScorer
@@ -147,7 +149,7 @@ def test_ray_data_uses_the_engine_as_a_class(checkpoint):
         scored = ray.data.from_items(rows).map_batches(
             EngineScorer,
             fn_constructor_kwargs={"checkpoint": str(checkpoint), "num_threads": 1},
-            concurrency=1,  # the other core reads
+            compute=ray.data.ActorPoolStrategy(size=1),  # the other core reads
             batch_size=64,
         )
         found = sorted(scored.take_all(), key=lambda row: row["id"])

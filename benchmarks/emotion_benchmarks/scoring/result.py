@@ -20,9 +20,11 @@ def judge(laps: Mapping[str, Sequence[Lap]]) -> list[Figure]:
     rates = {name: [lap.texts_per_s for lap in laps[name]] for name in (ENGINE, SCORING)}
     scored = median(rates[SCORING])
     share = compare(rates[SCORING], rates[ENGINE])
+    cpu = {name: sum(lap.caller_cpu_s for lap in laps[name]) for name in (ENGINE, SCORING)}
     return [
         Figure(f"rate of the {ENGINE} alone", median(rates[ENGINE]), "texts/s"),
         Figure(f"rate of {SCORING}", scored, "texts/s"),
         share.judge("share of the engine's rate", target=LEAST_SHARE),
+        Figure("its processor time", cpu[SCORING] / cpu[ENGINE], "x", "of the engine's"),
         Figure("a million texts", 1e6 / scored / SECONDS_PER_HOUR, "hours", "of this machine"),
     ]

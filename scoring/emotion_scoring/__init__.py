@@ -1,14 +1,16 @@
 """Scores millions of texts: files in, the same rows with labels and probabilities out.
 
-The work is divided into parts, consecutive rows of one file. Each is read, scored and written as a
-whole, so what is stopped at any moment goes on where it was.
+The work is divided into parts, consecutive rows of one file. Each is written as a whole, so what is
+stopped at any moment goes on where it was; it is read, scored and written in pieces, so memory does
+not depend on its size.
 
 job            scores files: the parts that are not written yet
 plan           what was asked for, kept in the output folder; output_folder has the finished parts
-inputs         the files that arguments mean; sources.py reads a file part by part
+worklist       the parts to do, piece by piece; inputs has the files that arguments mean
+sources        reads a file of any format
 parquet_source, csv_source, jsonl_source    the formats that are read
-writers        the formats that are written; columns.py has what is added to the rows
-scorer         what gives texts their scores, and the choice of one of
+part_writer    writes parts; writers has the formats, columns what is added to the rows
+scorer         what gives texts their scores; opening has the choice of one of
 engine_scorer  the engine in this process
 server_scorer  running servers
 ray_scorer     engines on the nodes of a Ray cluster

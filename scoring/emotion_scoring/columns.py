@@ -7,8 +7,11 @@ import json
 import math
 from typing import Any
 
+from emotion_training.readers import holds_strings
+
 from emotion_scoring.scores import Scores
 from emotion_scoring.source import Record, Rows
+from emotion_scoring.strings import to_values
 
 
 def build_table(rows: Rows, scores: Scores, *, schema: Any, prefix: str) -> Any:
@@ -90,9 +93,11 @@ def _build_table(records: list[Record], *, schema: Any) -> Any:
 
 
 def _to_string(value: Any) -> str | None:
-    r"""Returns a string that Parquet can have; a lone surrogate becomes its escape, \ud800."""
+    r"""Returns a string in UTF-8; what cannot be in one becomes its escape: \ud800, \xff."""
     if value is None:
         return None
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="backslashreplace")
     text = value if isinstance(value, str) else to_json(value)
     return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
 
@@ -115,6 +120,8 @@ def _to_values(column: Any) -> list[Any]:
         kind = kind.value_type
     if types.is_temporal(kind) or types.is_decimal(kind):
         column = column.cast(pyarrow.string())
+    if holds_strings(kind):
+        return [_to_string(value) for value in to_values(column)]
     return [_to_plain(x) if isinstance(x, bytes) else x for x in column.to_pylist()]
 
 

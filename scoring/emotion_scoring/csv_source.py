@@ -11,8 +11,8 @@ from emotion_training.errors import DataError
 from emotion_training.readers import WITH_COMMAS, is_number, list_names, split_csv
 from emotion_training.wording import count
 
-from emotion_scoring.source import Contents, Part, Record, cut_parts
-from emotion_scoring.text_lines import read_lines
+from emotion_scoring.source import Contents, Piece, Record, cut_pieces
+from emotion_scoring.text_lines import MAX_LINE_CHARS, read_lines
 
 UNNAMED = "column_"
 
@@ -38,15 +38,16 @@ class CsvSource:
         schema = pyarrow.schema([(name, pyarrow.string()) for name in names])
         return Contents(sum(1 for _ in records), schema)
 
-    def read(self, *, rows_per_part: int, wanted: Container[int]) -> Iterator[Part]:
+    def read(self, *, rows_per_part: int, wanted: Container[int]) -> Iterator[Piece]:
         """See `Source.read`."""
         names, records = self._open()
         column = self.column if self.column in names else f"{UNNAMED}{int(self.column)}"
-        return cut_parts(records, column=column, rows_per_part=rows_per_part, wanted=wanted)
+        return cut_pieces(records, column=column, rows_per_part=rows_per_part)
 
-    def _open(self) -> tuple[list[str], Iterator[Record]]:
-        """Returns the names of the columns, and the rows."""
-        rows = split_csv(read_lines(self.path, newline=""), path=self.path)
+    def _open(self) -> tuple[list[str], Iterator[tuple[Record, int]]]:
+        """Returns the names of the columns, and the rows with their numbers of characters."""
+        lines = read_lines(self.path, newline="")
+        rows = split_csv(lines, path=self.path, max_field_len=MAX_LINE_CHARS)
         first = next(rows, None)
         if first is None:
             raise DataError(f"{self.path}: is empty; a header is needed")
@@ -61,14 +62,14 @@ class CsvSource:
 
     def _read_records(
         self, rows: Iterator[tuple[int, list[str]]], *, names: list[str]
-    ) -> Iterator[Record]:
+    ) -> Iterator[tuple[Record, int]]:
         for line, fields in rows:
             if len(fields) != len(names):
                 raise DataError(
                     f"{self.path}: line {line}: has {count(len(fields), 'field')};"
                     f" {len(names)} are needed as in the first line"
                 )
-            yield dict(zip(names, fields, strict=True))
+            yield dict(zip(names, fields, strict=True)), sum(map(len, fields))
 
     def _check_number(self, num_columns: int) -> None:
         if not 1 <= int(self.column) <= num_columns:

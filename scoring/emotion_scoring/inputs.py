@@ -42,7 +42,7 @@ def find_inputs(arguments: Sequence[str], *, output: Path) -> list[Input]:
     for argument in arguments:
         own = [each for each in _find(argument) if not _is_within(each.path, folder=output)]
         if not own:
-            raise InputError(f"{argument}: {_explain_nothing(argument)}")
+            raise InputError(f"{argument}: {_explain_nothing(argument, output=output)}")
         for each in own:
             other = found.setdefault(each.name, each)
             if not _is_same(each.path, other.path):
@@ -92,10 +92,10 @@ def _is_same(path: Path, other: Path) -> bool:
     return os.path.abspath(path) == os.path.abspath(other)
 
 
-def _explain_nothing(argument: str) -> str:
+def _explain_nothing(argument: str, *, output: Path) -> str:
     known = ", ".join(SUFFIXES)
+    if _is_within(Path(argument), folder=output):
+        return "is in the output; name another folder with --output"
     if Path(argument).is_dir():
         return f"this folder has no file to score; one of {known} is needed"
-    if Path(argument).exists():
-        return "is in the output; name another folder with --output"
     return f"no file matches; one of {known} is needed"

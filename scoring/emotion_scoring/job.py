@@ -20,14 +20,15 @@ from emotion_training.wording import count
 from emotion_scoring.input_file import InputFile, inspect
 from emotion_scoring.inputs import Input, find_inputs
 from emotion_scoring.output_folder import OutputFolder
+from emotion_scoring.pace import Pace
+from emotion_scoring.part_writer import PartWriter
 from emotion_scoring.plan import Plan, PlannedFile, Settings
 from emotion_scoring.scorer import Scorer, Texts
 from emotion_scoring.scores import Scores, name_columns
 from emotion_scoring.tally import Tally
-from emotion_scoring.worklist import PartToDo, Worklist
-from emotion_scoring.writers import write_part
+from emotion_scoring.worklist import PieceToDo, Worklist
 
-Scored = Generator[tuple[PartToDo, Scores], None, None]
+Scored = Generator[tuple[PieceToDo, Scores], None, None]
 
 
 @dataclass(frozen=True)
@@ -96,12 +97,16 @@ class Job:
 
     def _inspect(self, found: list[Input]) -> Iterator[InputFile]:
         added = name_columns(self.scorer.facts.labels, prefix=self.options.prefix)
-        for each in found:
-            self.interruption.check()
-            try:
-                yield inspect(each, column=self.options.column, added=added)
-            except DataError as error:
-                self._fail(each.name, error)
+        with show_progress(
+            len(found), name=self.command.name, unit="file", beside_results=True
+        ) as show:
+            for each in found:
+                self.interruption.check()
+                try:
+                    yield inspect(each, column=self.options.column, added=added)
+                except DataError as error:
+                    self._fail(each.name, error)
+                show(1)
 
     def _plan(self, files: list[InputFile]) -> Plan:
         options, facts = self.options, self.scorer.facts
@@ -121,7 +126,7 @@ class Job:
         num_done = num_rows - work.count_unfinished_rows()
         done = f", {num_done:,} of them in an earlier run" if num_done else ""
         self.command.say(f"{count(len(work.files), 'file')}, {num_rows:,} rows{done}")
-        start = perf_counter()
+        start, pace = perf_counter(), Pace(num_rows, num_done=num_done, say=self.command.say)
         with show_progress(
             num_rows, name=self.command.name, unit="row", beside_results=True, num_done=num_done
         ) as show:
@@ -129,18 +134,19 @@ class Job:
             def advance(num_done: int) -> None:
                 self.interruption.check()
                 show(num_done)
+                pace.advance(num_done)
 
             self._write_all(self._score_all(work, advance=advance))
         self.tally.seconds = perf_counter() - start
 
     def _score_all(self, work: Worklist, *, advance: Callable[[int], object]) -> Scored:
-        """Yields each part with its scores; the scorer reads ahead."""
-        waiting: deque[PartToDo] = deque()
+        """Yields each piece with its scores; the scorer reads ahead."""
+        waiting: deque[PieceToDo] = deque()
 
         def read() -> Iterator[Texts]:
-            for each in work.read(fail=self._fail):
+            for each in work.read(fail=self._fail, check=self.interruption.check):
                 waiting.append(each)
-                yield each.part.texts
+                yield each.piece.texts
 
         scored = self.scorer.score_all(read(), advance=advance)
         with closing(cast("Generator[Scores, None, None]", scored)):
@@ -148,26 +154,16 @@ class Job:
                 yield waiting.popleft(), scores
 
     def _write_all(self, scored: Scored) -> None:
-        """Writes each part in another thread, while the next one is scored."""
-        with ThreadPoolExecutor(1, thread_name_prefix="write") as writer, closing(scored):
+        """Writes each piece in another thread, while the next one is scored."""
+        writer = PartWriter(prefix=self.options.prefix, tally=self.tally)
+        with writer, ThreadPoolExecutor(1, thread_name_prefix="write") as thread, closing(scored):
             under_way: Future[None] | None = None
             for todo, scores in scored:
                 if under_way is not None:
                     under_way.result()
-                under_way = writer.submit(self._write, todo, scores)
+                under_way = thread.submit(writer.add, todo, scores)
             if under_way is not None:
                 under_way.result()
-
-    def _write(self, todo: PartToDo, scores: Scores) -> None:
-        write_part(
-            todo.path,
-            rows=todo.part.rows,
-            scores=scores,
-            schema=todo.file.contents.schema,
-            prefix=self.options.prefix,
-        )
-        self.tally.num_rows += len(scores)
-        self.tally.num_errors += int(scores.is_bad.sum())
 
     def _fail(self, name: str, error: DataError) -> None:
         self.tally.failed_files.add(name)

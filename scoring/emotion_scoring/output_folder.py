@@ -11,7 +11,7 @@ from pathlib import Path
 
 from emotion_scoring.errors import OutputError
 from emotion_scoring.plan import Plan
-from emotion_scoring.writers import UNFINISHED, open_whole
+from emotion_scoring.whole_file import UNFINISHED, write_whole
 
 # Spark, pyarrow and DuckDB do not read files whose names begin with "_" or ".".
 PLAN_FILE = "_plan.json"
@@ -43,10 +43,8 @@ class OutputFolder:
         except OSError as error:
             raise OutputError(f"--output {self.path}: {error.strerror}; name another") from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock(descriptor)
             yield
-        except BlockingIOError as error:
-            raise OutputError(f"--output {self.path}: another score.py writes into it") from error
         finally:
             os.close(descriptor)
 
@@ -69,8 +67,8 @@ class OutputFolder:
                 raise OutputError(f"--output {self.path}: {change}; {START_OVER}")
         for path in self.path.rglob(f".*{UNFINISHED}"):
             path.unlink()
-        with open_whole(self.path / PLAN_FILE) as file:
-            file.write(plan.to_json().encode("utf-8", errors="surrogateescape"))
+        document = plan.to_json().encode("utf-8", errors="surrogateescape")
+        write_whole(self.path / PLAN_FILE, document)
 
     def find_part(self, name: str, *, number: int, suffix: str) -> Path:
         """Returns the path of a part of the file `name`; it exists when the part is finished."""
@@ -88,6 +86,12 @@ class OutputFolder:
                 f"--output {self.path}: holds {min(found)!r} but no {PLAN_FILE}, so score.py did "
                 "not write it; name another folder"
             )
+
+    def _lock(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputError(f"--output {self.path}: another score.py writes into it") from error
 
     def _read_plan(self) -> Plan | None:
         path = self.path / PLAN_FILE

@@ -11,11 +11,12 @@ from typing import Any
 from emotion_training.errors import DataError
 from emotion_training.readers import holds_strings, list_names
 
-from emotion_scoring.source import Contents, Part
+from emotion_scoring.source import PIECE_ROWS, Contents, Piece
+from emotion_scoring.strings import to_values
 
 # A column of a row group is read in pieces of this size, however large the row group is.
 BUFFER_BYTES = 1 << 20
-BATCH_ROWS = 1024
+PIECE_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -37,57 +38,59 @@ class ParquetSource:
             self._check_column(schema)
             return Contents(file.metadata.num_rows, schema)
 
-    def read(self, *, rows_per_part: int, wanted: Container[int]) -> Iterator[Part]:
-        """See `Source.read`; row groups without a wanted part are skipped."""
-        import pyarrow
-
+    def read(self, *, rows_per_part: int, wanted: Container[int]) -> Iterator[Piece]:
+        """See `Source.read`; row groups without a wanted part are left out."""
         with self._open() as file:
-            row, batches, num_rows = 0, list[Any](), 0  # `row` is the first of those in `batches`
             for start, batch in self._read_batches(file, rows_per_part, wanted):
-                if start != row + num_rows:  # rows before it were skipped
-                    row, batches, num_rows = start, [], 0
-                batches.append(batch)
-                num_rows += batch.num_rows
-                is_last = start + batch.num_rows == file.metadata.num_rows
-                while num_rows:
-                    number, offset = divmod(row, rows_per_part)
-                    size = rows_per_part - offset
-                    if num_rows < size and not is_last:
-                        break
-                    table = pyarrow.Table.from_batches(batches)
-                    own, rest = table.slice(0, size), table.slice(size)
-                    if offset == 0 and number in wanted:
-                        yield self._build_part(number, own)
-                    row += own.num_rows
-                    batches, num_rows = rest.to_batches(), rest.num_rows
+                row, end = start, start + batch.num_rows
+                while row < end:
+                    part, offset = divmod(row, rows_per_part)
+                    size = min(end - row, rows_per_part - offset)
+                    is_last = offset + size == rows_per_part or (
+                        row + size == file.metadata.num_rows
+                    )
+                    yield self._build_piece(
+                        batch.slice(row - start, size),
+                        part=part,
+                        is_first=offset == 0,
+                        is_last=is_last,
+                    )
+                    row += size
 
     def _read_batches(
         self, file: Any, rows_per_part: int, wanted: Container[int]
     ) -> Iterator[tuple[int, Any]]:
         """Yields batches with the number of their first row, from row groups that are wanted."""
         row = 0
-        for group in range(file.num_row_groups):
-            end = row + file.metadata.row_group(group).num_rows
-            if any(
-                part in wanted for part in range(row // rows_per_part, -(-end // rows_per_part))
-            ):
-                for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], use_threads=False):
+        for i in range(file.num_row_groups):
+            group = file.metadata.row_group(i)
+            end = row + group.num_rows
+            parts = range(row // rows_per_part, -(-end // rows_per_part))
+            if any(part in wanted for part in parts):
+                mean_bytes = max(1, group.total_byte_size // max(1, group.num_rows))
+                size = max(1, min(PIECE_ROWS, PIECE_BYTES // mean_bytes))
+                for batch in file.iter_batches(size, row_groups=[i], use_threads=False):
                     yield row, batch
                     row += batch.num_rows
             row = end
 
-    def _build_part(self, number: int, table: Any) -> Part:
-        return Part(number, table, table.column(self.column).to_pylist())
+    def _build_piece(self, batch: Any, *, part: int, is_first: bool, is_last: bool) -> Piece:
+        import pyarrow
+
+        table = pyarrow.Table.from_batches([batch])
+        texts = to_values(table.column(self.column))
+        return Piece(part, table, texts, is_first=is_first, is_last=is_last)
 
     def _check_column(self, schema: Any) -> None:
         from pyarrow import types
 
-        num_columns = schema.names.count(self.column)
-        if num_columns != 1:
-            problem = f"has {num_columns or 'no'} column{'s' * (num_columns > 1)} {self.column!r}"
+        if self.column not in schema.names:
             raise DataError(
-                f"{self.path}: {problem}; it has {list_names(schema.names)}: choose with --column"
+                f"{self.path}: has no column {self.column!r}; it has {list_names(schema.names)}: "
+                "choose with --column"
             )
+        if len(set(schema.names)) < len(schema.names):
+            raise DataError(f"{self.path}: has two columns of the same name; rename one")
         kind = schema.field(self.column).type
         if types.is_dictionary(kind):  # pandas' categories
             kind = kind.value_type
@@ -105,13 +108,7 @@ class ParquetSource:
         try:
             with parquet.ParquetFile(self.path, buffer_size=BUFFER_BYTES) as file:
                 yield file
-        except FileNotFoundError as error:
-            raise DataError(f"{self.path}: there is no such file; check its name") from error
-        except PermissionError as error:
-            raise DataError(f"{self.path}: cannot be read: {error.strerror}") from error
         except (pyarrow.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise DataError(f"{self.path}: cannot be read: {error.strerror}") from error
             raise DataError(f"{self.path}: is not a whole Parquet file; write it again") from error
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"{self.path}: has a string that is not UTF-8; save it as UTF-8"
-            ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,16 @@ class Scores:
     def is_bad(self) -> NDArray[np.bool_]:
         """(num_texts,) bool, whether a text has an error instead of scores."""
         return np.array([error is not None for error in self.errors], dtype=bool)
+
+    def take(self, start: int, stop: int) -> Scores:
+        """Returns the scores of the texts from `start` until before `stop`."""
+        span = slice(start, stop)
+        return replace(
+            self,
+            probabilities=self.probabilities[span],
+            truncated=self.truncated[span],
+            errors=self.errors[span],
+        )
 
     def to_arrays(self, *, prefix: str = "") -> dict[str, NDArray[Any]]:
         """Returns the columns that scoring adds, one for each label among them.

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from emotion_training.errors import DataError
 
+MAX_LINE_CHARS = 64 << 20  # of a line, and of a field of CSV over several lines: it is in memory
+
 
 def read_lines(path: Path, *, newline: str | None) -> Iterator[str]:
     """Yields lines with their ends, of UTF-8 with or without a byte order mark.
@@ -16,13 +18,18 @@ def read_lines(path: Path, *, newline: str | None) -> Iterator[str]:
         newline: as in `open`; "" keeps the ends as they are, None makes each of them a line feed.
 
     Raises:
-        DataError: it cannot be read, or is not UTF-8.
+        DataError: it cannot be read, is not UTF-8, or has a line of more than `MAX_LINE_CHARS`.
     """
     num_lines = 0
     try:
         with path.open(encoding="utf-8-sig", newline=newline) as file:
-            for line in file:
+            while line := file.readline(MAX_LINE_CHARS + 1):
                 num_lines += 1
+                if len(line) > MAX_LINE_CHARS:
+                    raise DataError(
+                        f"{path}: line {num_lines}: has more than {MAX_LINE_CHARS} characters; "
+                        "write each row on a line of its own"
+                    )
                 yield line
     except UnicodeDecodeError as error:
         raise DataError(

@@ -1,78 +1,105 @@
-"""The formats that scored rows are written in, and files that are whole or not there."""
+"""The formats that scored rows are written in."""
 
 from __future__ import annotations
 
 import csv
 import io
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from secrets import token_hex
 from typing import IO, Any
 
 from emotion_scoring.columns import build_records, build_table, to_json
-from emotion_scoring.scores import Scores
+from emotion_scoring.scores import Scores, name_columns
 from emotion_scoring.source import Rows
 
-UNFINISHED = ".unfinished"
+# Rows wait until they have so many bytes, and are a row group then.
+ROW_GROUP_BYTES = 32 << 20
 
 
-def write_part(path: Path, *, rows: Rows, scores: Scores, schema: Any, prefix: str) -> None:
-    """Writes rows and their scores in the format of the suffix; the file is whole or not there.
+class Writer:
+    """Writes rows and their scores into a file, piece by piece.
 
     Args:
-        path: the file.
-        rows: all their columns.
-        scores: of each row.
-        schema: a pyarrow.Schema of the columns.
+        file: what to write into; it stays open.
+        schema: a pyarrow.Schema of the rows' columns.
         prefix: of the names of the columns that are added.
     """
-    write = _WRITERS[path.suffix]
-    with open_whole(path) as file:
-        write(file, rows, scores, schema, prefix)
+
+    def __init__(self, file: IO[bytes], *, schema: Any, prefix: str) -> None:
+        self.file, self.schema, self.prefix = file, schema, prefix
+
+    def write(self, rows: Rows, scores: Scores) -> None:
+        """Writes the next rows."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """Writes what has to follow the last rows."""
+
+    def abandon(self) -> None:
+        """Writes nothing more; the file will be removed."""
 
 
-@contextmanager
-def open_whole(path: Path) -> Iterator[IO[bytes]]:
-    """Opens a file that gets its name when it is whole and on the disk.
+class ParquetWriter(Writer):
+    """Writes Parquet."""
 
-    Until then its name is hidden, and ends with UNFINISHED.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{token_hex(4)}{UNFINISHED}")
-    try:
-        with unfinished.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+    def __init__(self, file: IO[bytes], *, schema: Any, prefix: str) -> None:
+        super().__init__(file, schema=schema, prefix=prefix)
+        self._tables: list[Any] = []
+        self._writer: Any = None
+
+    def write(self, rows: Rows, scores: Scores) -> None:
+        """See `Writer.write`."""
+        table = build_table(rows, scores, schema=self.schema, prefix=self.prefix)
+        self._tables.append(table)
+        if sum(each.nbytes for each in self._tables) >= ROW_GROUP_BYTES:
+            self._write_group()
+
+    def end(self) -> None:
+        """See `Writer.end`."""
+        if self._tables:
+            self._write_group()
+        self._writer.close()
+        self._writer = None
+
+    def abandon(self) -> None:
+        """See `Writer.abandon`."""
+        if self._writer is not None:
+            self._writer.is_open = False  # else it writes its end when it is deleted
+
+    def _write_group(self) -> None:
+        import pyarrow
+        from pyarrow import parquet
+
+        table, self._tables = pyarrow.concat_tables(self._tables), []
+        if self._writer is None:
+            self._writer = parquet.ParquetWriter(self.file, table.schema)
+        self._writer.write_table(table)
 
 
-def _write_parquet(file: IO[bytes], rows: Rows, scores: Scores, schema: Any, prefix: str) -> None:
-    from pyarrow import parquet
+class JsonlWriter(Writer):
+    """Writes JSONL."""
 
-    parquet.write_table(build_table(rows, scores, schema=schema, prefix=prefix), file)
-
-
-def _write_jsonl(file: IO[bytes], rows: Rows, scores: Scores, schema: Any, prefix: str) -> None:
-    for record in build_records(rows, scores, prefix=prefix):
-        line = f"{to_json(record)}\n"
-        file.write(line.encode("utf-8", errors="backslashreplace"))
+    def write(self, rows: Rows, scores: Scores) -> None:
+        """See `Writer.write`."""
+        for record in build_records(rows, scores, prefix=self.prefix):
+            line = f"{to_json(record)}\n"
+            self.file.write(line.encode("utf-8", errors="backslashreplace"))
 
 
-def _write_csv(file: IO[bytes], rows: Rows, scores: Scores, schema: Any, prefix: str) -> None:
-    names = [*schema.names, *scores.to_arrays(prefix=prefix)]
-    text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    for record in build_records(rows, scores, prefix=prefix):
-        writer.writerow([_to_field(record.get(name)) for name in names])
-    text.detach()
+class CsvWriter(Writer):
+    """Writes CSV with a header."""
+
+    has_header = False
+
+    def write(self, rows: Rows, scores: Scores) -> None:
+        """See `Writer.write`."""
+        names = [*self.schema.names, *name_columns(scores.labels, prefix=self.prefix)]
+        text = io.TextIOWrapper(self.file, "utf-8", errors="backslashreplace", newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        if not self.has_header:
+            writer.writerow(names)
+            self.has_header = True
+        for record in build_records(rows, scores, prefix=self.prefix):
+            writer.writerow([_to_field(record.get(name)) for name in names])
+        text.detach()
 
 
 def _to_field(value: Any) -> Any:
@@ -83,16 +110,9 @@ def _to_field(value: Any) -> Any:
     return "" if text == "null" else text
 
 
-_WRITERS: dict[str, Callable[[IO[bytes], Rows, Scores, Any, str], None]] = {
-    ".parquet": _write_parquet,
-    ".csv": _write_csv,
-    ".jsonl": _write_jsonl,
+WRITERS: dict[str, type[Writer]] = {
+    ".parquet": ParquetWriter,
+    ".csv": CsvWriter,
+    ".jsonl": JsonlWriter,
 }
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+"""By the suffix of a file."""

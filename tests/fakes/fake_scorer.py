@@ -19,7 +19,7 @@ class FakeScorer:
     """Finds joy in a text by its length.
 
     Args:
-        max_batches: after that many it stops with an error, as a server that dies; None for never.
+        max_texts: after that many it stops with an error, as a server that dies; None for never.
         revision: of its answers.
         on_batch: called before each batch.
 
@@ -30,19 +30,19 @@ class FakeScorer:
     def __init__(
         self,
         *,
-        max_batches: int | None = None,
+        max_texts: int | None = None,
         revision: str = REVISION,
         on_batch: Callable[[], object] = lambda: None,
     ) -> None:
         self.facts = Facts("a fake", LABELS, revision)
-        self.max_batches, self.on_batch = max_batches, on_batch
+        self.max_texts, self.on_batch = max_texts, on_batch
         self.texts: list[object] = []
 
     def score_all(
         self, batches: Iterable[Texts], *, advance: Callable[[int], object] = lambda _: None
     ) -> Iterator[Scores]:
-        for i, batch in enumerate(batches):
-            if i == self.max_batches:
+        for batch in batches:
+            if self.max_texts is not None and len(self.texts) + len(batch) > self.max_texts:
                 raise ScorerError("the fake stopped")
             self.on_batch()
             self.texts += batch

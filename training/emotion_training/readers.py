@@ -134,17 +134,20 @@ _READERS = {
 }
 
 
-def split_csv(lines: Iterable[str], *, path: Path) -> Iterator[tuple[int, list[str]]]:
+def split_csv(
+    lines: Iterable[str], *, path: Path, max_field_len: int = MAX_FIELD_LEN
+) -> Iterator[tuple[int, list[str]]]:
     """Yields each record with the line that it begins at.
 
     Args:
         lines: of the file, with their ends as they are in it.
         path: for messages.
+        max_field_len: characters of a field at most; one whose quote never ends has all the rest.
 
     Raises:
         DataError: a record is malformed.
     """
-    limit = csv.field_size_limit(MAX_FIELD_LEN)
+    limit = csv.field_size_limit(max_field_len)
     reader, line = csv.reader(lines, strict=True), 1
     try:
         for fields in reader:

@@ -23,7 +23,8 @@ from emotion_scoring.scorer import Facts, Texts
 from emotion_scoring.scores import Scores
 from emotion_scoring.text_check import find_problem
 
-CHUNK_TEXTS = 512
+# Texts that are computed together, in as few forward passes as their tokens need.
+CHUNK_TEXTS, GPU_CHUNK_TEXTS = 512, 4096
 NUM_AHEAD = 2  # chunks that are tokenized before they are computed
 
 
@@ -81,7 +82,9 @@ class EngineScorer:
         found = read_checkpoint(Path(checkpoint))
         settings = EngineSettings(num_threads=num_threads)
         self.column, self.prefix = column, prefix
-        self.classifier = Classifier.load(found, settings=settings, device=device or find_device())
+        device = device or find_device()
+        self.chunk_texts = CHUNK_TEXTS if device.startswith("cpu") else GPU_CHUNK_TEXTS
+        self.classifier = Classifier.load(found, settings=settings, device=device)
         self.classifier.warm_up()
         self.tokenizer = TextTokenizer(found.tokenizer_json(), max_length=found.max_length)
         self.facts = Facts(str(self.classifier.encoder), found.labels, found.revision)
@@ -115,7 +118,7 @@ class EngineScorer:
         Raises:
             OutOfMemory: the device has no memory for them.
         """
-        chunks = cut(batches, size=CHUNK_TEXTS)
+        chunks = cut(batches, size=self.chunk_texts)
         ahead = read_ahead(map(self._tokenize, chunks), num_ahead=NUM_AHEAD)
         with closing(ahead):  # type: ignore[type-var] # it is a generator
             computed = ((each.chunk, self._compute(each)) for each in ahead)

@@ -16,7 +16,7 @@ from emotion_scoring.scorer import Facts, Texts
 from emotion_scoring.scores import Scores
 from emotion_scoring.text_check import find_problem
 
-CHUNK_TEXTS = 512
+CHUNK_TEXTS = 1024  # that a call of `predict_many` gets; it sorts them by length
 # Chunks that are asked at a time, so that a server has work while one of them ends.
 CHUNKS_PER_SERVER = 2
 RESTART_TIMEOUT_S = 120.0  # a server that restarts must not end a long job
@@ -125,7 +125,7 @@ class ServerScorer:
                 errors[i] = str(answer)
                 continue
             check_revision(answer, facts=facts)
-            probabilities[i] = list(answer.scores.values())
+            probabilities[i] = [answer.scores[label] for label in facts.labels]
             truncated[i] = answer.truncated
         return Scores(facts.labels, facts.revision, probabilities, truncated, errors)
 

@@ -60,6 +60,7 @@ def score(texts: Texts, *, revision: str = REVISION) -> Scores:
     joy = [np.nan if error else find_joy(str(text)) for text, error in pairs]
     truncated = [error is None and len(str(text)) > MAX_LEN for text, error in pairs]
     probabilities = np.array([[each, 1 - each] for each in joy], dtype=np.float32)
+    probabilities = probabilities.reshape(-1, len(LABELS))
     return Scores(LABELS, revision, probabilities, np.array(truncated, dtype=bool), errors)
 
 

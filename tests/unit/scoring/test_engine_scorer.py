@@ -117,12 +117,13 @@ def test_device_without_memory_is_no_error_of_a_row(scorer, monkeypatch):
         scorer.score(["la", "lo"])
 
 
-def test_error_while_reading_comes_after_the_batches_before_it(scorer):
+def test_error_while_reading_comes_after_the_chunks_before_it(scorer):
     def read():
-        yield ["la"]
+        yield ["la"] * CHUNK_TEXTS
+        yield ["lo"]
         raise KeyError("songs")
 
     found = scorer.score_all(read())
-    assert len(next(found)) == 1
+    assert len(next(found)) == CHUNK_TEXTS
     with pytest.raises(KeyError):
         next(found)

@@ -1,4 +1,4 @@
-"""What the laps of a scoring job and of the engine say. No I/O."""
+"""What the laps of the ways to score say. No I/O."""
 
 from __future__ import annotations
 
@@ -8,23 +8,29 @@ from statistics import median
 from emotion_loadtest.figure import Figure, Target, compare
 
 from emotion_benchmarks.rounds import Lap
-from emotion_benchmarks.scoring.measure import ENGINE, SCORING
+from emotion_benchmarks.scoring.ways import ENGINE, IN_PROCESS, PREDICT_MANY, RAY, SERVER
 
-# Of the engine's own rate: reading, tokenizing and writing happen beside it.
-LEAST_SHARE = Target(0.95, "at least")
+# What a way is compared with, and its target. Reading, tokenizing and writing take place beside the
+# engine; a client does the same in both ways; on Ray, one core also reads and writes.
+COMPARED = {
+    IN_PROCESS: (ENGINE, Target(0.95, "at least")),
+    SERVER: (PREDICT_MANY, Target(1.0, "at least")),
+    RAY: (IN_PROCESS, Target(0.7, "at least")),
+}
 SECONDS_PER_HOUR = 3600
 
 
 def judge(laps: Mapping[str, Sequence[Lap]]) -> list[Figure]:
-    """Returns the rates, the share of the engine's rate with its target, and a job's duration."""
-    rates = {name: [lap.texts_per_s for lap in laps[name]] for name in (ENGINE, SCORING)}
-    scored = median(rates[SCORING])
-    share = compare(rates[SCORING], rates[ENGINE])
-    cpu = {name: sum(lap.caller_cpu_s for lap in laps[name]) for name in (ENGINE, SCORING)}
-    return [
-        Figure(f"rate of the {ENGINE} alone", median(rates[ENGINE]), "texts/s"),
-        Figure(f"rate of {SCORING}", scored, "texts/s"),
-        share.judge("share of the engine's rate", target=LEAST_SHARE),
-        Figure("its processor time", cpu[SCORING] / cpu[ENGINE], "x", "of the engine's"),
-        Figure("a million texts", 1e6 / scored / SECONDS_PER_HOUR, "hours", "of this machine"),
-    ]
+    """Returns the rate of each way, its ratio to another one, and how long a million texts take.
+
+    Args:
+        laps: of each way, in the same rounds.
+    """
+    rates = {name: [lap.texts_per_s for lap in own] for name, own in laps.items()}
+    figures = [Figure(f"rate of {name}", median(own), "texts/s") for name, own in rates.items()]
+    for name, (other, target) in COMPARED.items():
+        if name in rates:
+            ratio = compare(rates[name], rates[other])
+            figures.append(ratio.judge(f"{name} / {other}", target=target))
+    hours = 1e6 / median(rates[IN_PROCESS]) / SECONDS_PER_HOUR
+    return [*figures, Figure("a million texts", hours, "hours", f"{IN_PROCESS}, this machine")]

@@ -45,8 +45,9 @@ def test_two_files_with_one_name_are_refused(folder):
 def test_output_is_no_input(folder):
     found = find_inputs(["songs"], output=Path("songs/more"))
     assert [each.name for each in found] == ["a.csv", "b.jsonl"]
-    with pytest.raises(InputError, match="is in the output"):
-        find_inputs(["songs/more/a.csv"], output=Path("songs/more"))
+    for argument in ("songs/more/a.csv", "songs/more", "songs/more/deep"):
+        with pytest.raises(InputError, match="is in the output"):
+            find_inputs([argument], output=Path("songs/more"))
 
 
 def test_folder_without_files_is_refused(folder):

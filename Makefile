@@ -66,7 +66,7 @@ bench-engines: $(INSTALLED) $(CHECKPOINT)/config.json  ## the engine compared wi
 	-$(MAKE) --keep-going peers
 	$(BIN)/python benchmarks/engines.py
 
-bench-scoring: $(INSTALLED) $(CHECKPOINT)/config.json  ## rate of scripts/score.py as a share of the engine's, against its target
+bench-scoring: $(INSTALLED) $(CHECKPOINT)/config.json  ## scripts/score.py in process, through a server and on Ray, against its targets
 	$(BIN)/python benchmarks/scoring.py
 
 bench-overhead: $(INSTALLED) $(CHECKPOINT)/config.json  ## request overhead: the time that client and Triton add to the model's own

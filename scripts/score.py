@@ -76,7 +76,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add("--format", choices=("parquet", "csv", "jsonl"), help=formats)
     prefix = "of the names of the added columns (none)"
     add("--prefix", default="", metavar="TEXT", help=prefix)
-    rows = "of a part, which is kept in memory (%(default)s)"
+    rows = "of a part: of each file of the output (%(default)s)"
     size = integer(1, 10_000_000)
     add("--part-rows", type=size, default=10_000, metavar="ROWS", help=rows)
     add("--overwrite", action="store_true", help="start over; remove finished parts")

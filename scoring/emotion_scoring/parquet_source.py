@@ -106,7 +106,11 @@ class ParquetSource:
         from pyarrow import parquet
 
         try:
-            with parquet.ParquetFile(self.path, buffer_size=BUFFER_BYTES) as file:
+            with parquet.ParquetFile(
+                self.path,
+                buffer_size=BUFFER_BYTES,
+                pre_buffer=False,  # which holds whole row groups in memory
+            ) as file:
                 yield file
         except (pyarrow.ArrowException, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:

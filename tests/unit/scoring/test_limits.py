@@ -1,5 +1,6 @@
 """Memory, disk and time are limited, whatever the files are."""
 
+import os
 import resource
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ from emotion_command.signals import Interruption
 from emotion_scoring import csv_source, parquet_source, source, text_lines
 from emotion_scoring.errors import OutputError
 from emotion_scoring.pace import EVERY_S, Pace
+from emotion_scoring.parquet_source import ParquetSource
 from fake_scorer import FakeScorer
 from pyarrow import parquet
 
@@ -57,6 +59,17 @@ def test_part_is_scored_in_small_pieces_and_written_as_one(
     assert sum(sizes) == tally.num_rows == len(ROWS)
     assert len(list((run.output / path.name).iterdir())) == 2
     assert [int(row["id"]) for row in read(run.output / path.name)] == list(range(len(ROWS)))
+
+
+def test_parquet_row_group_of_any_size_is_read_in_pieces(run):
+    size, num_rows = 1000, 24_000
+    path = run.output.parent / "songs.parquet"
+    texts = [os.urandom(size // 2).hex() for _ in range(num_rows)]
+    parquet.write_table(pyarrow.table({"text": texts}), path, row_group_size=num_rows)
+    before, most = pyarrow.total_allocated_bytes(), 0
+    for _ in ParquetSource(path, "text").read(rows_per_part=num_rows, wanted={0}):
+        most = max(most, pyarrow.total_allocated_bytes() - before)
+    assert most < size * num_rows / 3
 
 
 def test_parquet_part_has_one_row_group_however_small_those_of_the_file(write, run):

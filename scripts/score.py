@@ -22,6 +22,7 @@ from emotion_command.runner import Command
 from emotion_command.signals import Interruption
 from emotion_engine.errors import CheckpointError, OutOfMemory, SettingsError
 from emotion_scoring.errors import ScorerError
+from emotion_scoring.inputs import find_inputs
 from emotion_scoring.job import Job, Options
 from emotion_scoring.opening import open_scorer
 from emotion_scoring.ray_scorer import LOCAL
@@ -36,20 +37,19 @@ input, or cannot start or write. A file that cannot be read gives 2 after the ot
 def main(argv: list[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
     args = parse_args(argv)
-    options = Options(
-        inputs=args.inputs,
-        output=args.output,
-        column=args.column,
-        format=args.format,
-        prefix=args.prefix,
-        rows_per_part=args.part_rows,
-        is_new=args.overwrite,
-    )
 
     def work(interruption: Interruption) -> int:
-        with open_scorer(
-            args.checkpoint, urls=args.url, ray=args.ray, timeout_s=args.timeout
-        ) as it:
+        options = Options(
+            inputs=find_inputs(args.inputs, output=args.output),
+            output=args.output,
+            column=args.column,
+            format=args.format,
+            prefix=args.prefix,
+            rows_per_part=args.part_rows,
+            is_new=args.overwrite,
+        )
+        places = {"urls": args.url, "ray": args.ray, "timeout_s": args.timeout}
+        with open_scorer(args.checkpoint, **places) as it:
             job = Job(options, scorer=it, command=COMMAND, interruption=interruption)
             return 2 if job.run().failed_files else 0
 

@@ -57,9 +57,9 @@ def _find(argument: str) -> Iterator[Input]:
     path = Path(argument)
     if path.is_dir():
         yield from _walk(path, base=path)
-    elif path.exists() or WILDCARDS.isdisjoint(argument):
+    elif path.exists():
         yield Input(path, path.name)
-    else:
+    elif not WILDCARDS.isdisjoint(argument):
         base = _find_base(path)
         for match in map(Path, sorted(glob.glob(argument, recursive=True))):
             if match.is_dir():
@@ -98,4 +98,6 @@ def _explain_nothing(argument: str, *, output: Path) -> str:
         return "is in the output; name another folder with --output"
     if Path(argument).is_dir():
         return f"this folder has no file to score; one of {known} is needed"
+    if WILDCARDS.isdisjoint(argument):
+        return "there is no such file; check its name"
     return f"no file matches; one of {known} is needed"

@@ -18,7 +18,7 @@ from emotion_training.errors import DataError
 from emotion_training.wording import count
 
 from emotion_scoring.input_file import InputFile, inspect
-from emotion_scoring.inputs import Input, find_inputs
+from emotion_scoring.inputs import Input
 from emotion_scoring.output_folder import OutputFolder
 from emotion_scoring.pace import Pace
 from emotion_scoring.part_writer import PartWriter
@@ -36,12 +36,12 @@ class Options:
     """What to score; `score.py --help` explains each option.
 
     Attributes:
-        inputs: files, folders and patterns.
+        inputs: files, from `find_inputs`.
         format: of the output, such as "parquet"; None for that of each file.
         is_new: whether to start over.
     """
 
-    inputs: list[str]
+    inputs: list[Input]
     output: Path
     column: str
     format: str | None
@@ -76,18 +76,16 @@ class Job:
         """Scores what is not scored yet; returns what was done.
 
         Raises:
-            InputError: there are no files.
             OutputError: the output cannot be used, or was begun with something else.
             EmotionError: the servers do not answer.
             OutOfMemory: the engine's device has no memory.
             ScorerError: the scorer stopped, or has another checkpoint than before.
         """
         options, facts = self.options, self.scorer.facts
-        found = find_inputs(options.inputs, output=options.output)
         self.command.say(f"{facts.name}, revision {facts.revision[:12]}")
         output = OutputFolder(options.output)
         with output.open():
-            files = list(self._inspect(found))
+            files = list(self._inspect())
             output.prepare(self._plan(files), is_new=options.is_new)
             work = Worklist(files, output, options.rows_per_part, options.format)
             self._score(work)
@@ -95,8 +93,9 @@ class Job:
             self.command.say(sentence)
         return self.tally
 
-    def _inspect(self, found: list[Input]) -> Iterator[InputFile]:
+    def _inspect(self) -> Iterator[InputFile]:
         added = name_columns(self.scorer.facts.labels, prefix=self.options.prefix)
+        found = self.options.inputs
         with show_progress(
             len(found), name=self.command.name, unit="file", beside_results=True
         ) as show:

@@ -16,6 +16,7 @@ from emotion_command.runner import Command
 from emotion_command.signals import Interruption
 from emotion_loadtest.server import open_server
 from emotion_scoring.engine_scorer import CHUNK_TEXTS, EngineScorer
+from emotion_scoring.inputs import Input
 from emotion_scoring.job import Job, Options
 from emotion_scoring.ray_scorer import RayScorer
 from emotion_scoring.scorer import Scorer
@@ -106,7 +107,7 @@ def prepare_job(texts: Sequence[str], folder: Path, *, scorer: Scorer) -> Job:
     path = folder / "lyrics.parquet"
     parquet.write_table(pyarrow.table({"id": range(len(texts)), "text": texts}), path)
     options = Options(
-        inputs=[str(path)],
+        inputs=[Input(path, path.name)],
         output=folder / "scored",
         column="text",
         format=None,

@@ -8,6 +8,7 @@ import pyarrow
 import pytest
 from emotion_command.runner import Command
 from emotion_command.signals import Interruption
+from emotion_scoring.inputs import find_inputs
 from emotion_scoring.job import Job, Options
 from fake_scorer import FakeScorer
 from pyarrow import parquet
@@ -29,9 +30,10 @@ class RunJob:
     lines: list = field(default_factory=list)
 
     def __call__(self, *inputs, scorer=None, **options):
+        found = find_inputs([str(each) for each in inputs], output=self.output)
         settings = DEFAULTS | {"output": self.output} | options
         return Job(
-            Options(inputs=[str(each) for each in inputs], **settings),
+            Options(inputs=found, **settings),
             scorer=scorer or FakeScorer(),
             command=Command("score"),
             interruption=Interruption(),

@@ -124,7 +124,8 @@ class Job:
         num_rows = sum(file.contents.num_rows for file in work.files)
         num_done = num_rows - work.count_unfinished_rows()
         done = f", {num_done:,} of them in an earlier run" if num_done else ""
-        self.command.say(f"{count(len(work.files), 'file')}, {num_rows:,} rows{done}")
+        rows = f"{num_rows:,} row" + "s" * (num_rows != 1)
+        self.command.say(f"{count(len(work.files), 'file')}, {rows}{done}")
         start, pace = perf_counter(), Pace(num_rows, num_done=num_done, say=self.command.say)
         with show_progress(
             num_rows, name=self.command.name, unit="row", beside_results=True, num_done=num_done

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -62,17 +64,21 @@ class ParquetSource:
     ) -> Iterator[tuple[int, Any]]:
         """Yields batches with the number of their first row, from row groups that are wanted."""
         row = 0
-        for i in range(file.num_row_groups):
-            group = file.metadata.row_group(i)
-            end = row + group.num_rows
-            parts = range(row // rows_per_part, -(-end // rows_per_part))
-            if any(part in wanted for part in parts):
-                mean_bytes = max(1, group.total_byte_size // max(1, group.num_rows))
-                size = max(1, min(PIECE_ROWS, PIECE_BYTES // mean_bytes))
-                for batch in file.iter_batches(size, row_groups=[i], use_threads=False):
-                    yield row, batch
-                    row += batch.num_rows
-            row = end
+        groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
+        for is_wanted, run in groupby(
+            _mark_wanted(groups, rows_per_part=rows_per_part, wanted=wanted), key=itemgetter(0)
+        ):
+            numbers = [number for _, number in run]
+            if is_wanted:
+                mean_bytes = max(
+                    groups[i].total_byte_size // max(1, groups[i].num_rows) for i in numbers
+                )
+                size = max(1, min(PIECE_ROWS, PIECE_BYTES // max(1, mean_bytes)))
+                start = row
+                for batch in file.iter_batches(size, row_groups=numbers, use_threads=False):
+                    yield start, batch
+                    start += batch.num_rows
+            row += sum(groups[i].num_rows for i in numbers)
 
     def _build_piece(self, batch: Any, *, part: int, is_first: bool, is_last: bool) -> Piece:
         import pyarrow
@@ -116,3 +122,15 @@ class ParquetSource:
             if isinstance(error, OSError) and error.errno is not None:
                 raise DataError(f"{self.path}: cannot be read: {error.strerror}") from error
             raise DataError(f"{self.path}: is not a whole Parquet file; write it again") from error
+
+
+def _mark_wanted(
+    groups: Sequence[Any], *, rows_per_part: int, wanted: Container[int]
+) -> Iterator[tuple[bool, int]]:
+    """Yields for each row group whether it has rows of a wanted part, and its number."""
+    row = 0
+    for i, group in enumerate(groups):
+        end = row + group.num_rows
+        parts = range(row // rows_per_part, -(-end // rows_per_part))
+        yield any(part in wanted for part in parts), i
+        row = end

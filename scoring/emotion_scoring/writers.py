@@ -42,14 +42,15 @@ class ParquetWriter(Writer):
 
     def __init__(self, file: IO[bytes], *, schema: Any, prefix: str) -> None:
         super().__init__(file, schema=schema, prefix=prefix)
-        self._tables: list[Any] = []
+        self._tables, self._num_bytes = list[Any](), 0
         self._writer: Any = None
 
     def write(self, rows: Rows, scores: Scores) -> None:
         """See `Writer.write`."""
         table = build_table(rows, scores, schema=self.schema, prefix=self.prefix)
         self._tables.append(table)
-        if sum(each.nbytes for each in self._tables) >= ROW_GROUP_BYTES:
+        self._num_bytes += table.nbytes
+        if self._num_bytes >= ROW_GROUP_BYTES:
             self._write_group()
 
     def end(self) -> None:
@@ -68,7 +69,8 @@ class ParquetWriter(Writer):
         import pyarrow
         from pyarrow import parquet
 
-        table, self._tables = pyarrow.concat_tables(self._tables), []
+        table = pyarrow.concat_tables(self._tables)
+        self._tables, self._num_bytes = [], 0
         if self._writer is None:
             self._writer = parquet.ParquetWriter(self.file, table.schema)
         self._writer.write_table(table)

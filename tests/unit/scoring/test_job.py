@@ -5,6 +5,7 @@ import os
 
 import pyarrow
 import pytest
+from emotion_scoring import parquet_source
 from emotion_scoring.errors import InputError, OutputError, ScorerError
 from fake_scorer import REVISION, FakeScorer, find_joy
 from pyarrow import parquet
@@ -200,7 +201,8 @@ def test_file_that_cannot_be_read_is_named_and_the_others_are_scored(
     assert not (run.output / name).exists()
 
 
-def test_broken_page_of_parquet_keeps_what_was_before_it(write, run, read, capsys):
+def test_broken_page_of_parquet_keeps_what_was_before_it(write, run, read, capsys, monkeypatch):
+    monkeypatch.setattr(parquet_source, "PIECE_ROWS", 5)
     rows = [{"text": os.urandom(40).hex()} for _ in range(35)]
     path = write("songs.parquet", rows)
     content = bytearray(path.read_bytes())

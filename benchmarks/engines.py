@@ -2,16 +2,16 @@
 """Compares this project's engine with other inference engines, without servers, on this machine.
 
 Each engine runs in a process of its own with the same number of threads: ours, torch with padding,
-OpenVINO, ONNX Runtime and CTranslate2, in what they can compute in. They get rows of token ids: 1
-of 32, 1 of 128, 8 and 64 with the lengths of lyrics. The other engines pad; for each workload each
-uses the batch size and the sharing of threads that are its fastest here. Then they compute in turn,
-one at a time, for a second each, round after round: the speed of a machine may change within
-minutes. Rates are medians over the rounds. Models: the prepared checkpoint, and random weights in
-the shape of BERT-base. All engines are loaded at once.
+OpenVINO, ONNX Runtime and CTranslate2, in each precision that they support. They get rows of token
+ids: 1 of 32, 1 of 128, 8 and 64 with the lengths of lyrics. The other engines pad; for each
+workload each uses the batch size and the sharing of threads that are its fastest here. Then they
+compute in turn, one at a time, for --seconds each, round after round: the speed of a machine may
+change within minutes. Rates are medians over the rounds. Models: the prepared checkpoint, and
+random weights in the shape of BERT-base. All engines are loaded at once.
 
 The error is the largest difference in probability from plain transformers in float32, for the label
 that an engine gives. The last lines compare ours with the fastest engine whose error is at most
-0.03 on every model, ours in float32 with those in float32, and with AVX2 with torch in float32.
+0.03 on every model, ours in float32 with those in float32, ours with AVX2 with torch in float32.
 
 The other engines need virtual environments in .venv-peers (`make peers`).
 Exit code: 0 measured, or stopped by Ctrl-C; 1 ours failed; 2 wrong usage, or it cannot start.

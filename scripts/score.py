@@ -3,9 +3,9 @@
 
 Texts are scored in this process (on a GPU if there is one), with --url by running servers, or with
 --ray on a cluster. The output has a folder for each file, with parts of --part-rows rows. A job
-that was stopped or killed goes on where it was when the same command runs again. Added are the
-columns label, confidence, score_<label> for each label, truncated, revision and error. A row that
-cannot be scored has its error there, and does not stop the others.
+that was stopped or killed resumes when the same command runs again. It adds the columns label,
+confidence, score_<label> for each label, truncated, revision and error. A row that cannot be scored
+has its error there, and does not stop the others.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ from emotion_scoring.server_scorer import RESTART_TIMEOUT_S
 
 COMMAND = Command("score", extra="score")
 EPILOG = """\
-Exit codes: 0 done or stopped; 1 the servers or the cluster stopped answering; 2 wrong usage, bad
-input, or cannot start or write. A file that cannot be read gives 2 after the others are scored."""
+Exit codes: 0 done or stopped; 1 the servers or the cluster do not answer or have another
+checkpoint, or the GPU is out of memory; 2 wrong usage, bad input, or cannot write. A file that
+cannot be read gives 2 after the others are scored."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -57,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
         work,
         refusals=(CheckpointError, SettingsError),
         failures=(EmotionError, OutOfMemory, ScorerError),
-        describe_stop=lambda: "stopped; run the same again to go on",
+        describe_stop=lambda: "stopped; run the same command again to resume",
     )
 
 
@@ -76,7 +77,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add("--format", choices=("parquet", "csv", "jsonl"), help=formats)
     prefix = "of the names of the added columns (none)"
     add("--prefix", default="", metavar="TEXT", help=prefix)
-    rows = "of a part: of each file of the output (%(default)s)"
+    rows = "of each file of the output (%(default)s)"
     size = integer(1, 10_000_000)
     add("--part-rows", type=size, default=10_000, metavar="ROWS", help=rows)
     add("--overwrite", action="store_true", help="start over; remove finished parts")
@@ -88,7 +89,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     where("--url", type=urls, metavar="HOST:PORT", help=url)
     ray = "a Ray cluster to use instead (without an address: one on this machine)"
     where("--ray", nargs="?", const=LOCAL, metavar="ADDRESS", help=ray)
-    wait = "of a request, including the restart of a server (%(default)g)"
+    wait = "with --url: of a request, a server's restart included (%(default)g)"
     seconds = number_above(0, MAX_TIMEOUT_S)
     add("--timeout", type=seconds, default=RESTART_TIMEOUT_S, metavar="SECONDS", help=wait)
     return parser.parse_args(argv)

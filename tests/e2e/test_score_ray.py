@@ -114,7 +114,8 @@ def test_ctrl_c_stops_with_0_and_leaves_no_process(start, tmp_path):
         children = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (0, "score: stopped; run the same again to go on\n")
+    assert process.returncode == 0
+    assert errors == "score: stopped; run the same command again to resume\n"
     assert not psutil.wait_procs(children, timeout=20)[1]
     assert count_parts(scored) < len(TEXTS) / PART_ROWS
 

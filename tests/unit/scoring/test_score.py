@@ -78,7 +78,7 @@ def test_ctrl_c_stops_it_cleanly(start, run, write):
     wait_for_parts(run, process, more_than=0)
     process.send_signal(signal.SIGINT)
     code, _, errors = finish(process)
-    assert (code, errors) == (0, "score: stopped; run the same again to go on\n")
+    assert (code, errors) == (0, "score: stopped; run the same command again to resume\n")
     assert 0 < count_parts(run) < NUM_ROWS / PART_ROWS
     assert list(run.output.rglob("*.unfinished")) == []
 
@@ -131,5 +131,5 @@ def test_ctrl_c_does_not_wait_for_a_server_that_hangs(start, start_server, write
     started = time.monotonic()
     process.send_signal(signal.SIGINT)
     code, _, errors = finish(process)
-    assert (code, errors) == (0, "score: stopped; run the same again to go on\n")
+    assert (code, errors) == (0, "score: stopped; run the same command again to resume\n")
     assert time.monotonic() - started < 10

@@ -111,18 +111,32 @@ def _build_records(table: Any) -> list[Record]:
 
 def _to_values(column: Any) -> list[Any]:
     """Returns what JSON can have: dates and decimals as strings, bytes in base64."""
-    import pyarrow
     from pyarrow import types
 
     kind = column.type
     if types.is_dictionary(kind):
         column = column.cast(kind.value_type)
         kind = kind.value_type
-    if types.is_temporal(kind) or types.is_decimal(kind):
-        column = column.cast(pyarrow.string())
+    column = column.cast(_find_plain(kind))
     if holds_strings(kind):
         return [_to_string(value) for value in to_values(column)]
     return [_to_plain(x) if isinstance(x, bytes) else x for x in column.to_pylist()]
+
+
+def _find_plain(kind: Any) -> Any:
+    """Returns a type with strings for dates and decimals, also within lists, maps and structs."""
+    import pyarrow
+    from pyarrow import types
+
+    if types.is_temporal(kind) or types.is_decimal(kind):
+        return pyarrow.string()
+    if types.is_list(kind) or types.is_large_list(kind):
+        return pyarrow.list_(_find_plain(kind.value_type))
+    if types.is_map(kind):
+        return pyarrow.map_(_find_plain(kind.key_type), _find_plain(kind.item_type))
+    if types.is_struct(kind):
+        return pyarrow.struct([field.with_type(_find_plain(field.type)) for field in kind])
+    return kind
 
 
 def _to_plain(value: Any) -> Any:

@@ -261,14 +261,23 @@ def test_values_of_any_type_reach_any_format(write, run, read):
             "nan": [float("nan"), 1.5],
             "tags": [["a", None], []],
             "ok": [True, None],
+            "times": pyarrow.array([[1], None], pyarrow.list_(pyarrow.timestamp("ns"))),
         }
     )
     path = run.output.parent / "songs.parquet"
     parquet.write_table(table, path)
     run(path, format="jsonl")
     rows = read(run.output / "songs.parquet")
-    names = ("day", "raw", "nan", "tags", "ok")
-    assert [rows[0][name] for name in names] == ["1970-01-02", "/w==", None, ["a", None], True]
+    names = ("day", "raw", "nan", "tags", "ok", "times")
+    times = ["1970-01-01 00:00:00.000000001"]
+    assert [rows[0][name] for name in names] == [
+        "1970-01-02",
+        "/w==",
+        None,
+        ["a", None],
+        True,
+        times,
+    ]
     run(path, format="csv", is_new=True)
     rows = read(run.output / "songs.parquet")
     assert [rows[0][name] for name in names] == [
@@ -277,6 +286,7 @@ def test_values_of_any_type_reach_any_format(write, run, read):
         "",
         '["a", null]',
         "true",
+        json.dumps(times),
     ]
 
 

@@ -2,6 +2,7 @@
 
 data        labelled texts; readers.py reads them from CSV, TSV, JSONL and Parquet
 goemotions  converts GoEmotions to labelled texts
+poems       joins labels to a collection of old poems
 checkpoint  prepares the served checkpoint from a model or an adapter
 training    trains an adapter or a whole model, and calibrates it
 evaluation  measures a model in this process or on a server

@@ -38,6 +38,11 @@ class Example:
     label: str
     where: str = field(default="", compare=False)
 
+    @property
+    def source(self) -> str:
+        """The file that it was read from ("mine.csv"); empty if from none."""
+        return self.where.rpartition(": ")[0]
+
 
 @dataclass(frozen=True)
 class DataFile:
@@ -77,6 +82,19 @@ def read_examples(
     if not examples:
         raise DataError(f"{path}: has 0 rows of data; at least 1 is needed")
     return examples
+
+
+def read_texts(path: Path, *, text_column: str = "text") -> list[str]:
+    """Reads the texts of a file; see `read_examples`. Other columns, a label too, are ignored.
+
+    Raises:
+        DataError: the file cannot be read or is empty, lacks the column, or has a bad row.
+    """
+    rows = read_rows(path, columns=Columns(text=text_column))
+    texts = [_check_text(row.text, where=row.where) for row in rows]
+    if not texts:
+        raise DataError(f"{path}: has 0 rows of data; at least 1 is needed")
+    return texts
 
 
 def identify(path: Path, *, num_rows: int) -> DataFile:

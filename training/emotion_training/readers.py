@@ -29,22 +29,27 @@ WITH_COMMAS = "save it as CSV with commas, or as TSV"
 
 @dataclass(frozen=True)
 class Columns:
-    """The names of the two columns, or their numbers from 1 if a file has no header."""
+    """The names of the columns, or their numbers from 1 if a file has no header.
+
+    Attributes:
+        text: the column of the texts.
+        label: that of their labels; None if only texts are read.
+    """
 
     text: str
-    label: str
+    label: str | None = None
 
     def __iter__(self) -> Iterator[str]:
-        return iter((self.text, self.label))
+        return iter((self.text,) if self.label is None else (self.text, self.label))
 
 
 @dataclass(frozen=True)
 class Row:
-    """What a file has in the two columns, before it is checked."""
+    """What a file has in the columns, before it is checked; no label if only texts are read."""
 
     where: str
     text: object
-    label: object
+    label: object = None
 
 
 def read_rows(path: Path, *, columns: Columns) -> Iterator[Row]:
@@ -81,7 +86,7 @@ def _read_jsonl(path: Path, columns: Columns) -> Iterator[Row]:
         where = f"{path}: line {line}"
         row = parse_json(content, where=where)
         _check_columns(list(row), columns=columns, where=where)
-        yield Row(where=where, text=row[columns.text], label=row[columns.label])
+        yield Row(where, *(row[name] for name in columns))
 
 
 def _read_parquet(path: Path, columns: Columns) -> Iterator[Row]:
@@ -93,20 +98,20 @@ def _read_parquet(path: Path, columns: Columns) -> Iterator[Row]:
         _check_columns(file.schema_arrow.names, columns=columns, where=str(path))
         _check_types(file.schema_arrow, columns=columns, path=path)
         table = file.read(columns=list(columns))
-        texts, labels = (table.column(name).to_pylist() for name in columns)
+        values = [table.column(name).to_pylist() for name in columns]
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: is not a whole Parquet file; write it again") from error
     except ValueError as error:
         raise DataError(f"{path}: has a string that is not UTF-8; save it as UTF-8") from error
-    for i, (text, label) in enumerate(zip(texts, labels, strict=True), start=1):
-        yield Row(where=f"{path}: row {i}", text=text, label=label)
+    for i, row in enumerate(zip(*values, strict=True), start=1):
+        yield Row(f"{path}: row {i}", *row)
 
 
 def _check_types(schema: Any, *, columns: Columns, path: Path) -> None:
     """Raises DataError if a column of a Parquet file cannot hold texts or labels."""
     from pyarrow import types
 
-    for column, needed in zip(columns, ("strings", "strings or integers"), strict=True):
+    for column, needed in zip(columns, ("strings", "strings or integers"), strict=False):
         kind = schema.field(column).type
         if types.is_dictionary(kind):  # pandas' categories
             kind = kind.value_type
@@ -201,14 +206,14 @@ def _pick(rows: Iterator[tuple[int, list[str]]], *, path: Path, columns: Columns
         return
     names, where = [name.strip() for name in first[1]], f"{path}: line {first[0]}"
     if any(is_number(column) and column not in names for column in columns):
-        text_at, label_at = (_place(x, num_columns=len(names), where=where) for x in columns)
+        places = [_place(x, num_columns=len(names), where=where) for x in columns]
         rows = chain([first], rows)
     else:
         if len(names) == 1 and ";" in names[0]:
             raise DataError(f"{where}: has no commas between its fields, but ';'; {WITH_COMMAS}")
         _check_columns(names, columns=columns, where=where, hint=f"; {NO_HEADER}")
-        text_at, label_at = (names.index(column) for column in columns)
-    if text_at == label_at:
+        places = [names.index(column) for column in columns]
+    if len(set(places)) < len(places):
         raise DataError(f"{path}: text and label are both column {columns.text!r}; name two")
     for line, fields in rows:
         if len(fields) != len(names):
@@ -216,7 +221,7 @@ def _pick(rows: Iterator[tuple[int, list[str]]], *, path: Path, columns: Columns
                 f"{path}: line {line}: has {count(len(fields), 'field')};"
                 f" {len(names)} are needed as in line {first[0]}"
             )
-        yield Row(where=f"{path}: line {line}", text=fields[text_at], label=fields[label_at])
+        yield Row(f"{path}: line {line}", *(fields[place] for place in places))
 
 
 def _check_columns(names: Sequence[str], *, columns: Columns, where: str, hint: str = "") -> None:
@@ -224,7 +229,7 @@ def _check_columns(names: Sequence[str], *, columns: Columns, where: str, hint: 
 
     The `hint` is added if the names may not be names at all.
     """
-    for column, option in zip(columns, ("--text-column", "--label-column"), strict=True):
+    for column, option in zip(columns, ("--text-column", "--label-column"), strict=False):
         if names.count(column) > 1:
             raise DataError(f"{where}: has {names.count(column)} columns {column!r}; rename one")
         if column not in names:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow
 import pytest
-from emotion_training.data import read_examples
+from emotion_training.data import read_examples, read_texts
 from emotion_training.errors import DataError
 from pyarrow import parquet
 
@@ -57,6 +57,34 @@ def test_read_examples_every_format_gives_the_same(tmp_path, write):
     write("data.parquet", {"text": [x for x, _ in rows], "label": [y for _, y in rows]})
     for path in sorted(tmp_path.iterdir()):
         assert read_pairs(path) == rows, path.name
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "column"),
+    [
+        pytest.param("a.csv", 'text,other\n" I miss you",1\nlá,2\n', "text", id="csv"),
+        pytest.param("a.tsv", "1\tI miss you\n2\tlá\n", "2", id="tsv-without-header"),
+        pytest.param(
+            "a.jsonl", '{"text": "I miss you"}\n{"text": "lá", "a": 1}', "text", id="jsonl"
+        ),
+        pytest.param("a.parquet", {"text": ["I miss you", "lá"]}, "text", id="parquet"),
+    ],
+)
+def test_read_texts_needs_no_label(write, name, content, column):
+    assert read_texts(write(name, content), text_column=column) == ["I miss you", "lá"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("label\njoy\n", r"line 1: has no column 'text'"),
+        ("text\n", "has 0 rows of data; at least 1 is needed"),
+        ('text,a\n" ",1\n', "line 2: has an empty text"),
+    ],
+)
+def test_read_texts_bad_file_is_refused(write, content, message):
+    with pytest.raises(DataError, match=message):
+        read_texts(write("a.csv", content))
 
 
 LINE = '{"text": "a", "label": "joy"}\n'

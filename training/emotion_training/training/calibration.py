@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 
 
-def fit_temperature(logits: NDArray[Any], *, truth: NDArray[Any]) -> float:
+def fit_temperature(
+    logits: NDArray[Any], *, truth: NDArray[Any], weights: NDArray[Any] | None = None
+) -> float:
     """Returns the T that minimizes the mean negative log-likelihood of softmax(logits / T).
 
     Args:
         logits: (num_texts, num_labels) float, of texts that the model was not trained on.
-        truth: (num_texts,) int, index of the true label.
+        truth: (num_texts,) int, index of the true label; or (num_texts, num_labels), the
+            probability of each.
+        weights: (num_texts,) float above 0, how much each text counts; None for all the same.
 
     Returns:
         0.05 to 20. If every prediction is right, the minimum is at 0, and the result is a small T
@@ -32,11 +36,12 @@ def fit_temperature(logits: NDArray[Any], *, truth: NDArray[Any]) -> float:
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
 
-    exact, rows = np.asarray(logits, dtype=np.float64), np.arange(len(truth))
+    exact = np.asarray(logits, dtype=np.float64)
+    target = truth if np.ndim(truth) == 2 else np.eye(exact.shape[1])[truth]
 
     def mean_loss(log_temperature: float) -> float:
         log_likelihoods = log_softmax(exact / np.exp(log_temperature), axis=1)
-        return -float(log_likelihoods[rows, truth].mean())
+        return -float(np.average((target * log_likelihoods).sum(axis=1), weights=weights))
 
     bounds = np.log([MIN_TEMPERATURE, MAX_TEMPERATURE])
     best = minimize_scalar(mean_loss, bounds=bounds, method="bounded")

@@ -2,7 +2,7 @@
 
 `<output>.unfinished` holds what was asked for (`run.json`) and, for each member of the training,
 Trainer's state after each epoch (`member-1/checkpoint-*`). The finished folder is made inside it
-and moved out as a whole.
+and moved out as a whole. `<output>.teacher` holds what a teacher computed, and is kept.
 """
 
 from __future__ import annotations
@@ -60,6 +60,11 @@ class TrainingFolder:
     def unfinished(self) -> Path:
         """Where the state is kept until the training is done."""
         return self.output.with_name(f"{self.output.name}.unfinished")
+
+    @property
+    def teacher(self) -> Path:
+        """Where a teacher's arrays are kept, also after the training."""
+        return self.output.with_name(f"{self.output.name}.teacher")
 
     @property
     def result(self) -> Path:
@@ -264,13 +269,13 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
 
 def list_differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Returns what differs between two runs, in words; names of files do not count."""
-    names_of_files = {"train", "validation", "test", "output"}
+    names_of_files = {"train", "validation", "test", "unlabelled", "output"}
     found = [
         f"--{name.replace('_', '-')} was {before['arguments'].get(name)!r} and is {value!r}"
         for name, value in now["arguments"].items()
         if name not in names_of_files and before["arguments"].get(name) != value
     ]
-    for split in ("train", "validation", "test"):
+    for split in ("train", "validation", "test", "unlabelled"):
         old, new = (_digests(run, split=split) for run in (before, now))
         if old != new:
             found.append(f"--{split} had the sha256 {old} and has {new}")

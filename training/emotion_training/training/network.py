@@ -14,6 +14,7 @@ from typing import Any
 
 import peft
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
@@ -126,7 +127,8 @@ def load_network(blueprint: Blueprint, *, recipe: Recipe) -> Any:
     """Loads the weights in float32, with a new head if the base has none for these labels.
 
     Raises:
-        DataError: they cannot be loaded, or some are missing.
+        DataError: they cannot be loaded, or some are missing; or the adapter to start from is not
+            one of this base, labels and rank.
     """
     try:
         network, loading = AutoModelForSequenceClassification.from_pretrained(
@@ -153,9 +155,36 @@ def load_network(blueprint: Blueprint, *, recipe: Recipe) -> Any:
     if recipe.full:
         return network
     try:
-        return add_lora(network, rank=recipe.rank)
+        network = add_lora(network, rank=recipe.rank)
     except ValueError as error:  # peft finds no linear layer in the encoder
         raise DataError(f"--base {recipe.base}: has nothing for LoRA; add --full") from error
+    if recipe.start:
+        read_adapter(network, folder=recipe.start)
+    return network
+
+
+def read_adapter(network: Any, *, folder: Path) -> None:
+    """Writes an adapter's weights into a network that `add_lora` returned.
+
+    Raises:
+        DataError: the folder has no adapter, or that of another base, of other labels or rank.
+    """
+    refusal = DataError(
+        f"--start {folder}: is not an adapter of this base, of these labels and of this rank"
+    )
+    try:
+        labels = AutoConfig.from_pretrained(folder, local_files_only=True).id2label
+        weights = load_file(folder / ADAPTER_WEIGHTS)
+        peft.set_peft_model_state_dict(network, weights)
+    except Exception as error:  # a broken file makes these libraries raise anything
+        raise refusal from error
+    needed = {
+        name.replace(".default", "").replace(".modules_to_save", "")
+        for name, parameter in network.named_parameters()
+        if parameter.requires_grad
+    }
+    if labels != network.config.id2label or set(weights) != needed:
+        raise refusal
 
 
 def add_lora(network: Any, *, rank: int) -> Any:

@@ -25,6 +25,12 @@ Without a header they are numbered: --text-column 1 --label-column 2.
 Then prepare the served checkpoint:
   python scripts/prepare_model.py --model checkpoints/mine
 
+A bigger model can teach: --teacher is the folder of an encoder, or of a classifier that was trained
+on the same labels. It also labels the texts of --unlabelled, JSONL for instance, of any length:
+  python scripts/train.py --train mine.csv --teacher all-mpnet-base-v2 --unlabelled songs.jsonl \\
+      --output checkpoints/mine
+What it computed is kept in OUTPUT.teacher, for other trainings too.
+
 Ctrl-C stops; the same command with --resume continues after the last whole epoch."""
 
 
@@ -37,6 +43,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     add_data_options(parser)
     add_network_options(parser)
+    add_teacher_options(parser)
     add_schedule_options(parser)
     return parser.parse_args(argv)
 
@@ -69,8 +76,23 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     add("--base", base, type=_name, metavar="MODEL")
     full = "train all weights and write a whole checkpoint, not a LoRA adapter of a few MB"
     add("--full", full, action="store_true")
+    start = (
+        "an adapter of train.py on the same base, with the same labels and rank, to train further"
+    )
+    add("--start", start, type=Path, metavar="FOLDER")
     add("--rank", "of LoRA's matrices", type=integer(1, 384), default=16)
     add("--max-length", "most tokens of a text", type=integer(3, 8192), default=128)
+
+
+def add_teacher_options(parser: argparse.ArgumentParser) -> None:
+    """Adds what a bigger model teaches."""
+    add = _adder(parser.add_argument_group("teacher"))
+    teacher = "an encoder or a classifier whose probabilities are learned beside the labels"
+    add("--teacher", teacher, type=Path, metavar="FOLDER")
+    texts = "texts for the teacher to label; long ones are split at stanzas, lines or words"
+    add("--unlabelled", texts, type=Path, nargs="+", action="extend", default=[])
+    share = "of the teacher in what is learned about a labelled text"
+    add("--teacher-share", share, type=number(0, 1), default=0.5)
 
 
 def add_schedule_options(parser: argparse.ArgumentParser) -> None:
@@ -88,6 +110,8 @@ def add_schedule_options(parser: argparse.ArgumentParser) -> None:
     add("--class-weights", weights, choices=("none", "balanced"), default="none")
     smoothing = "share of the target probability that is spread over all labels"
     add("--label-smoothing", smoothing, type=number(0, 0.9), default=0.0)
+    most = "texts of a file that each member learns from, chosen at random (default: all)"
+    add("--most-per-file", most, type=integer(1, 10**9))
     verses = "verses to add per text of one line, each made from 2 to 4 such texts of one label"
     add("--verses", verses, type=number(0, 10), default=0.0)
     add("--seed", "of every random choice", type=integer(0, 2**32 - 1), default=0)
@@ -95,7 +119,7 @@ def add_schedule_options(parser: argparse.ArgumentParser) -> None:
 
 def _adder(group: Any) -> Callable[..., None]:
     def add(name: str, text: str, **options: Any) -> None:
-        is_shown = options.get("default") is not None
+        is_shown = options.get("default") not in (None, [])
         if "type" in options:
             options.setdefault("metavar", "FILE" if options["type"] is Path else "NUMBER")
         group.add_argument(name, help=text + " (default: %(default)s)" * is_shown, **options)

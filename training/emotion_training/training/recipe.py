@@ -21,6 +21,7 @@ class Recipe:
     Attributes:
         base: hub id, or absolute path of a folder.
         output: absolute path.
+        start, teacher: absolute paths of folders.
         learning_rate: the peak, of LoRA or of a full fine-tune.
     """
 
@@ -34,6 +35,7 @@ class Recipe:
     output: Path
     base: str
     full: bool
+    start: Path | None
     rank: int
     max_length: int
     epochs: int
@@ -43,8 +45,12 @@ class Recipe:
     batch_size: int
     class_weights: str
     label_smoothing: float
+    most_per_file: int | None
     verses: float
     seed: int
+    teacher: Path | None
+    unlabelled: tuple[Path, ...]
+    teacher_share: float
 
     @property
     def base_name(self) -> str:
@@ -52,7 +58,7 @@ class Recipe:
         return Path(self.base).name if Path(self.base).is_absolute() else self.base
 
     def files(self) -> list[tuple[str, Path]]:
-        """Returns the data files, each with its split."""
+        """Returns the labelled data files, each with its split."""
         others = [("validation", self.validation), ("test", self.test)]
         return [("train", path) for path in self.train] + [(x, path) for x, path in others if path]
 
@@ -64,6 +70,9 @@ class Recipe:
             "validation": self.validation and spell_name(self.validation),
             "test": self.test and spell_name(self.test),
             "output": self.output.name,
+            "start": self.start and self.start.name,
+            "teacher": self.teacher and self.teacher.name,
+            "unlabelled": [spell_name(path) for path in self.unlabelled],
         }
 
 
@@ -71,7 +80,8 @@ def resolve(args: argparse.Namespace) -> Recipe:
     """Returns the options with every default put in.
 
     Raises:
-        DataError: the output is a link that leads to itself.
+        DataError: the output is a link that leads to itself, or an option lacks another one or does
+            not go with it.
         OSError: a name is too long.
     """
     options = {name: value for name, value in vars(args).items() if name != "resume"}
@@ -80,6 +90,10 @@ def resolve(args: argparse.Namespace) -> Recipe:
         output = args.output.resolve()
     except RuntimeError as error:
         raise DataError(f"--output {args.output}: leads to itself; name another folder") from error
+    if args.start and args.full:
+        raise DataError("--start: is for adapters; give --base with --full")
+    if args.unlabelled and not args.teacher:
+        raise DataError("--unlabelled: needs --teacher, which labels the texts; add it")
     return Recipe(
         **{
             **options,
@@ -87,5 +101,8 @@ def resolve(args: argparse.Namespace) -> Recipe:
             "base": str(Path(base).resolve()) if Path(base).is_dir() else base,
             "learning_rate": rate or (FULL_LEARNING_RATE if args.full else LORA_LEARNING_RATE),
             "output": output,
+            "start": args.start and args.start.resolve(),
+            "teacher": args.teacher and args.teacher.resolve(),
+            "unlabelled": tuple(args.unlabelled),
         }
     )

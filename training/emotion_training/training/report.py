@@ -16,6 +16,7 @@ from emotion_training.training.splits import Splits
 from emotion_training.wording import count
 
 if TYPE_CHECKING:
+    from emotion_training.training.distillation import Course
     from emotion_training.training.trainer import Measurement
 
 
@@ -83,6 +84,14 @@ def describe_data(splits: Splits, *, num_joined: int) -> Iterator[str]:
         yield f"added {count(num_joined, 'joined verse')}"
 
 
+def describe_course(course: Course) -> str:
+    """Returns a line on what the teacher made."""
+    return (
+        f"the teacher gives {course.agreement:.1%} of the training texts their label, and labelled"
+        f" {count(course.num_unlabelled, 'text')} at temperature {course.temperature:.3f}"
+    )
+
+
 def describe_shared(splits: Splits) -> Iterator[str]:
     """Yields how many texts one split lost because another has them, and where the first is."""
     for (loser, keeper), dropped in splits.dropped.items():
@@ -118,6 +127,7 @@ def build_document(
     files: Sequence[dict[str, Any]],
     splits: Splits,
     num_joined: int,
+    course: Course | None,
     outcome: Outcome,
     members: Sequence[Member],
 ) -> dict[str, Any]:
@@ -135,6 +145,7 @@ def build_document(
         "dropped": {f"{x}_in_{y}": len(texts) for (x, y), texts in splits.dropped.items()},
         "conflicts": splits.num_conflicts,
         "joined_verses": num_joined,
+        "teacher": course and course.describe(),
         "versions": {x.__name__: x.__version__ for x in (torch, transformers, peft)},
         "seed": recipe.seed,
         "members": [member.describe() for member in members],

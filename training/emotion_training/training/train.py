@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import importlib
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from emotion_command.output import put
 from emotion_command.signals import Interruption, hold_signals
 
-from emotion_training.data import Example, identify, join_verses, read_examples
+from emotion_training.data import Example, identify, join_verses, read_examples, read_texts
 from emotion_training.errors import DataError
 from emotion_training.evaluation.plots import draw_curves
+from emotion_training.training.cache import Cache
 from emotion_training.training.calibration import fit_temperature, fold_temperature
 from emotion_training.training.folder import (
     CARD,
@@ -22,11 +25,13 @@ from emotion_training.training.folder import (
     build_card,
     write_json,
 )
+from emotion_training.training.mixture import mix
 from emotion_training.training.recipe import Recipe
 from emotion_training.training.report import (
     Member,
     Outcome,
     build_document,
+    describe_course,
     describe_data,
     describe_member,
     describe_shared,
@@ -37,6 +42,8 @@ from emotion_training.training.weights import average_weights, read_weights, wri
 from emotion_training.wording import count
 
 if TYPE_CHECKING:
+    from emotion_training.training.distillation import Course
+    from emotion_training.training.lessons import Lesson
     from emotion_training.training.network import Blueprint
     from emotion_training.training.trainer import Training
 
@@ -70,6 +77,16 @@ def train(recipe: Recipe, *, is_resumed: bool, interruption: Interruption) -> No
     from emotion_training.training.trainer import Training
 
     start, members = read_weights(network), []
+    course = ask_teacher(
+        splits.train + verses,
+        splits=splits,
+        recipe=recipe,
+        blueprint=blueprint,
+        folder=folder,
+        interruption=interruption,
+    )
+    lessons: Sequence[Any] = course.lessons if course else splits.train + verses
+    held = course.held if course else []
     with folder.open(asked):
         for number in range(1, recipe.members + 1):
             write_weights(network, weights=start)
@@ -77,23 +94,24 @@ def train(recipe: Recipe, *, is_resumed: bool, interruption: Interruption) -> No
                 network,
                 recipe=recipe,
                 blueprint=blueprint,
-                train=splits.train + verses,
+                train=mix(lessons, most=recipe.most_per_file, seed=recipe.seed + number - 1),
                 validation=splits.validation,
                 folder=folder,
                 member=number,
             )
             training.run(interruption)
-            members.append(finish_member(training, splits=splits))
+            members.append(finish_member(training, splits=splits, held=held))
             if recipe.members > 1:
                 put(describe_member(members[-1]))
         write_weights(network, weights=average_weights([member.weights for member in members]))
-        outcome = calibrate_and_measure(training, splits=splits)
+        outcome = calibrate_and_measure(training, splits=splits, held=held)
         print_outcome(outcome, num_fitted=len(splits.validation))
         document = build_document(
             recipe,
             files=files,
             splits=splits,
             num_joined=len(verses),
+            course=course,
             outcome=outcome,
             members=members,
         )
@@ -114,6 +132,9 @@ def read_data(recipe: Recipe) -> tuple[list[dict[str, Any]], Splits]:
         )
         files.append({"split": split, **asdict(identify(path, num_rows=len(found)))})
         examples[split] += found
+    for path in recipe.unlabelled:
+        num_rows = len(read_texts(path, text_column=recipe.text_column))
+        files.append({"split": "unlabelled", **asdict(identify(path, num_rows=num_rows))})
     splits = split_examples(**examples, share=recipe.validation_share, seed=recipe.seed)
     shared = list(describe_shared(splits))
     if recipe.strict and shared:
@@ -139,7 +160,38 @@ def build_network(recipe: Recipe, *, labels: tuple[str, ...]) -> tuple[Blueprint
     return blueprint, load_network(blueprint, recipe=recipe)
 
 
-def finish_member(training: Training, *, splits: Splits) -> Member:
+def ask_teacher(
+    train: list[Example],
+    *,
+    splits: Splits,
+    recipe: Recipe,
+    blueprint: Blueprint,
+    folder: TrainingFolder,
+    interruption: Interruption,
+) -> Course | None:
+    """Returns what the teacher makes of all texts; None without a teacher.
+
+    Raises:
+        DataError: the teacher or a file of unlabelled texts cannot be used.
+    """
+    if recipe.teacher is None:
+        return None
+    from emotion_training.training.distillation import make_course
+
+    course = make_course(
+        train,
+        others=splits.validation + splits.test,
+        labels=splits.labels,
+        recipe=recipe,
+        tokenizer=blueprint.tokenizer,
+        cache=lambda key: Cache(folder.teacher, key),
+        interruption=interruption,
+    )
+    put(describe_course(course))
+    return course
+
+
+def finish_member(training: Training, *, splits: Splits, held: list[Lesson]) -> Member:
     """Returns the trained weights, and how good they are on their own, calibrated."""
     weights = read_weights(training.network)
     return Member(
@@ -147,14 +199,34 @@ def finish_member(training: Training, *, splits: Splits) -> Member:
         best_epoch=training.best_epoch,
         history=training.history,
         weights=weights,
-        outcome=calibrate_and_measure(training, splits=splits),
+        outcome=calibrate_and_measure(training, splits=splits, held=held),
     )
 
 
-def calibrate_and_measure(training: Training, *, splits: Splits) -> Outcome:
-    """Fits the temperature on validation, folds it in, and measures on test if there is one."""
-    logits, truth = training.predict(splits.validation)
-    temperature = fit_temperature(logits, truth=truth)
+def calibrate_and_measure(training: Training, *, splits: Splits, held: list[Lesson]) -> Outcome:
+    """Fits the temperature, folds it in, and measures on test if there is one.
+
+    It is fitted on validation, each file of it weighing the same, and on what the teacher labelled
+    and nothing was learned from, which weighs as much as a file: its answers stand for labels, so
+    that the confidence keeps to them on texts of other kinds.
+
+    Args:
+        training: holds the network.
+        splits: the data.
+        held: see `distillation.Course`.
+    """
+    files: dict[str, list[Example]] = {}
+    for example in splits.validation:
+        files.setdefault(example.source, []).append(example)
+    parts = [training.predict(part) for part in [*files.values(), held] if part]
+    num_labels = len(splits.labels)
+    temperature = fit_temperature(
+        np.concatenate([logits for logits, _ in parts]),
+        truth=np.concatenate(
+            [truth if truth.ndim == 2 else np.eye(num_labels)[truth] for _, truth in parts]
+        ),
+        weights=np.concatenate([np.full(len(logits), 1 / len(logits)) for logits, _ in parts]),
+    )
     fold_temperature(training.network, temperature=temperature)
     measured_on, examples = (
         ("test", splits.test) if splits.test else ("validation", splits.validation)

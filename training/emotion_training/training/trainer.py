@@ -31,6 +31,7 @@ from emotion_training.data import Example
 from emotion_training.errors import DataError
 from emotion_training.evaluation.scores import Scores, score
 from emotion_training.training.folder import STATE_FILE, TrainingFolder, read_state, write_json
+from emotion_training.training.lessons import Lesson
 from emotion_training.training.network import Blueprint
 from emotion_training.training.recipe import Recipe
 from emotion_training.wording import first_line
@@ -113,7 +114,7 @@ class Training:
         *,
         recipe: Recipe,
         blueprint: Blueprint,
-        train: Sequence[Example],
+        train: Sequence[Example] | Sequence[Lesson],
         validation: Sequence[Example],
         folder: TrainingFolder,
         member: int = 1,
@@ -189,8 +190,10 @@ class Training:
         finally:
             self._progress.close()
 
-    def predict(self, examples: Sequence[Example]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Returns logits (num_texts, num_labels) float32 and truth (num_texts,).
+    def predict(
+        self, examples: Sequence[Example] | Sequence[Lesson]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Returns logits (num_texts, num_labels) float32, and truth (num_texts,) or the targets.
 
         Both are in the order of batches of similar length.
         """
@@ -213,14 +216,19 @@ class Training:
             },
         )
 
-    def encode(self, examples: Sequence[Example]) -> list[dict[str, Any]]:
-        """Returns the token ids of each text, truncated, with its label's index."""
+    def encode(self, examples: Sequence[Example] | Sequence[Lesson]) -> list[dict[str, Any]]:
+        """Returns the token ids of each text, truncated, with its label's index or its target."""
         return [
-            {**self._tokenizer(x.text, truncation=True), "labels": self._labels[x.label]}
+            {
+                **self._tokenizer(x.text, truncation=True),
+                "labels": x.target.tolist() if isinstance(x, Lesson) else self._labels[x.label],
+            }
             for x in examples
         ]
 
     def _judge(self, prediction: Any) -> dict[str, float]:
+        if prediction.label_ids.ndim > 1:  # targets, which have no scores
+            return {}
         scores = self._score(prediction)
         # Replaces the loss that is trained with, which may be smoothed and weighted.
         return {
@@ -246,19 +254,28 @@ def take_logits(outputs: Any, labels: torch.Tensor) -> torch.Tensor:
 class WeightedLoss:
     """Cross entropy with the recipe's label smoothing and class weights."""
 
-    def __init__(self, recipe: Recipe, *, truth: Sequence[int]) -> None:
-        """Weights each label by its inverse frequency in `truth` if the recipe says so."""
-        self._smoothing = recipe.label_smoothing
+    def __init__(self, recipe: Recipe, *, truth: Sequence[int] | Sequence[NDArray[Any]]) -> None:
+        """Weights each label by its inverse frequency in `truth` if the recipe says so.
+
+        Args:
+            recipe: how to train.
+            truth: the index of each text's label, or its target (num_labels,).
+        """
+        is_soft = np.ndim(truth) == 2
+        self._smoothing = 0.0 if is_soft else recipe.label_smoothing  # lessons have it already
         self._weights: torch.Tensor | None = None
         if recipe.class_weights == "balanced":
-            counts = np.bincount(truth)  # (num_labels,), each above 0
+            counts = np.sum(truth, axis=0) if is_soft else np.bincount(truth)  # each above 0
             weights = len(truth) / (len(counts) * counts)
             self._weights = torch.tensor(weights, dtype=torch.float32)
 
     def __call__(
         self, outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None
     ) -> torch.Tensor:
-        """Returns the mean over the batch; logits (rows, num_labels), labels (rows,)."""
+        """Returns the mean over the batch.
+
+        Shapes: logits (rows, num_labels); labels (rows,), or targets (rows, num_labels).
+        """
         logits = outputs["logits"]
         weights = None if self._weights is None else self._weights.to(logits)
         return torch.nn.functional.cross_entropy(

@@ -33,6 +33,22 @@ def test_fit_temperature_finds_the_one_that_the_truth_was_drawn_with(temperature
     assert found == pytest.approx(temperature, rel=0.05)
 
 
+def test_fit_temperature_probabilities_stand_for_labels():
+    logits, truth = draw(20_000, temperature=2.5)
+    found = fit_temperature(logits, truth=np.eye(4)[truth])
+    assert found == pytest.approx(fit_temperature(logits, truth=truth))
+    answers = np.exp(logits / 2.5) / np.exp(logits / 2.5).sum(axis=1, keepdims=True)
+    assert fit_temperature(logits, truth=answers) == pytest.approx(2.5, rel=0.01)
+
+
+def test_fit_temperature_weights_count_a_text_as_often():
+    logits, truth = draw(500, temperature=1.7)
+    weights = np.arange(500) % 3
+    repeated = np.repeat(np.arange(500), weights)
+    found = fit_temperature(logits, truth=truth, weights=weights.astype(float))
+    assert found == pytest.approx(fit_temperature(logits[repeated], truth=truth[repeated]))
+
+
 @pytest.mark.parametrize(
     ("truth", "low", "high"),
     [

@@ -116,6 +116,32 @@ def test_write_network_adapter_has_the_same_bytes_every_time(source, tmp_path):
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
 
 
+def test_load_network_starts_from_an_adapter(source_of, tmp_path):
+    trained = build(source_of("bert"), folder=tmp_path, rank=2)
+    recipe = make_recipe(source_of("bert"), rank=2, start=tmp_path)
+    started = load_network(check_base(recipe, labels=LABELS), recipe=recipe)
+    tokenizer = AutoTokenizer.from_pretrained(source_of("bert"))
+    expected = compute_logits(trained, tokenizer=tokenizer)
+    assert torch.equal(compute_logits(started, tokenizer=tokenizer), expected)
+    assert any(parameter.requires_grad for parameter in started.parameters())
+
+
+@pytest.mark.parametrize(
+    ("kind", "labels", "rank"),
+    [
+        pytest.param("bert", LABELS, 3, id="rank"),
+        pytest.param("bert", LABELS[::-1], 2, id="order-of-labels"),
+        pytest.param("bert", LABELS[1:], 2, id="fewer-labels"),
+        pytest.param("distilbert", LABELS, 2, id="base"),
+    ],
+)
+def test_load_network_start_that_does_not_fit_is_refused(source_of, tmp_path, kind, labels, rank):
+    build(source_of("bert"), folder=tmp_path, rank=2)
+    recipe = make_recipe(source_of(kind), start=tmp_path, rank=rank)
+    with pytest.raises(DataError, match=r"^--start .*: is not an adapter of this base, of these"):
+        load_network(check_base(recipe, labels=labels), recipe=recipe)
+
+
 def test_load_network_bfloat16_base_is_trained_in_float32(source):
     edit_weights(source, lambda _, x: x.to(torch.bfloat16))
     edit_json(source / "config.json", dtype="bfloat16")

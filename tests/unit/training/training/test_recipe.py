@@ -60,6 +60,27 @@ def test_describe_is_json_and_has_no_folder(tmp_path):
     assert described["output"] == "out"
 
 
+def test_resolve_teacher_is_absolute_and_described_by_its_name(tmp_path, monkeypatch):
+    (tmp_path / "big").mkdir()
+    monkeypatch.chdir(tmp_path)
+    recipe = read("--teacher", "big", "--unlabelled", "a.jsonl", "b.csv", "--unlabelled", "c.tsv")
+    assert recipe.teacher == tmp_path / "big"
+    assert recipe.describe()["teacher"] == "big"
+    assert recipe.describe()["unlabelled"] == ["a.jsonl", "b.csv", "c.tsv"]
+    assert recipe.teacher_share == 0.5
+
+
+def test_resolve_start_is_for_adapters(tmp_path):
+    assert read("--start", str(tmp_path)).describe()["start"] == tmp_path.name
+    with pytest.raises(DataError, match="--start: is for adapters; give --base with --full"):
+        read("--start", str(tmp_path), "--full")
+
+
+def test_resolve_texts_without_labels_need_a_teacher():
+    with pytest.raises(DataError, match="--unlabelled: needs --teacher, which labels the texts"):
+        read("--unlabelled", "a.jsonl")
+
+
 def test_resolve_base_folder_is_absolute_and_named_without_its_path(tmp_path, monkeypatch):
     (tmp_path / "my-bert").mkdir()
     monkeypatch.chdir(tmp_path)

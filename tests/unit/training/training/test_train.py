@@ -22,6 +22,7 @@ from emotion_training.checkpoint.prepare import prepare
 from emotion_training.training import train as module
 from emotion_training.training import trainer, weights
 from emotion_training.training.folder import build_card
+from emotion_training.training.teacher import Classifier
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
@@ -293,6 +294,62 @@ def test_main_output_pipe_is_closed_still_trains(run, output, monkeypatch):
         monkeypatch.setattr(sys, "stdout", pipe)
         assert run("--epochs=1") == 0
     assert list_names(output) == ADAPTER
+
+
+# A teacher.
+
+
+@pytest.fixture
+def songs(tmp_path):
+    """Unlabelled texts: a long one, a short one twice, and one that the training data have."""
+    texts = ["\n".join(VERSES[:8]), "short", "short", ROWS[0][0]]
+    path = tmp_path / "data" / "songs.jsonl"
+    path.write_text("\n".join(json.dumps({"text": text}) for text in texts), encoding="utf-8")
+    return path
+
+
+def test_main_teacher_is_asked_once_and_said(run, output, tmp_path, encoder, songs, capsys):
+    options = [f"--teacher={encoder}", f"--unlabelled={songs}", "--max-length=32"]
+    assert run(*options, "--epochs=1") == 0
+    shown = capsys.readouterr()
+    assert "\nthe teacher gives " in shown.out
+    facts = read_facts(output)
+    (windows,) = [x for x in facts["data"] if x["split"] == "unlabelled"]
+    assert (windows["file"], windows["rows"]) == ("songs.jsonl", 4)
+    teacher = facts["teacher"]
+    assert teacher["unlabelled"] > 2  # windows of the long one, and the short one
+    assert f"of the training texts their label, and labelled {teacher['unlabelled']} texts" in (
+        shown.out
+    )
+    assert not any(text in shown.out + shown.err for text in ("short", *VERSES[:8]))
+    cached = {path: path.stat().st_mtime_ns for path in (tmp_path / "out.teacher").iterdir()}
+    assert run(*options, "--epochs=1", "--seed=0", "--rank=1") == 0
+    again = {path: path.stat().st_mtime_ns for path in (tmp_path / "out.teacher").iterdir()}
+    assert cached == again
+
+
+def test_main_teacher_that_is_sure_of_other_labels_is_followed(
+    run, output, source_of, songs, monkeypatch
+):
+    def answer(self, texts):
+        return np.tile(np.eye(6, dtype=np.float32)[5], (len(texts), 1))
+
+    monkeypatch.setattr(Classifier, "read", answer)
+    teacher = f"--teacher={source_of('bert')}"
+    assert run(teacher, f"--unlabelled={songs}", "--teacher-share=1", "--full") == 0
+    probabilities = reference_probabilities(output, [text for text, _ in ROWS])
+    assert (probabilities.argmax(axis=1) == 5).all()
+
+
+def test_main_teacher_resumed_gives_what_an_uninterrupted_training_gives(
+    run, output, tmp_path, encoder, songs, stop_at
+):
+    options = [f"--teacher={encoder}", f"--unlabelled={songs}", "--label-smoothing=0.1"]
+    assert run(*options, f"--output={tmp_path / 'whole'}") == 0
+    stop_at(STEPS_PER_EPOCH + 4)
+    assert run(*options) == 0
+    assert run(*options, "--resume") == 0
+    check_same(tmp_path / "whole", output)
 
 
 def test_main_strict_refuses_shared_texts_and_names_the_first(run, tmp_path, data, check_refusal):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import doctest
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import emotion_client
 import pytest
 from emotion_client import EmotionError, async_client, channel, lyrics, prediction, song
 from emotion_client import client as blocking_client
+from emotion_command.checkout import DATA
 
 MODULES = (blocking_client, async_client, channel, prediction, song, lyrics)
 SONG = """[Verse 1]
@@ -102,6 +104,26 @@ def test_predict_song_has_the_arc_of_its_parts(client):
     ]
     assert sum(song.scores.values()) == pytest.approx(1, abs=1e-3)
     assert client.predict_song(SONG, by="windows").parts[0].name is None
+
+
+def read_songs():
+    """Yields long songs, each of five stanzas of one emotion; nothing was trained on them."""
+    lines = (DATA / "held_out.jsonl").read_text(encoding="utf-8").splitlines()
+    stanzas = {}
+    for row in map(json.loads, lines):
+        if row["kind"] == "song":
+            stanzas.setdefault(row["label"], []).append(row["text"])
+    for label, texts in stanzas.items():
+        yield label, "\n\n".join(texts[:5])
+        yield label, "\n\n".join(texts[5:])
+
+
+def test_predict_song_of_a_plain_emotion_has_it(client):
+    songs = list(read_songs())
+    assert len(songs) == 12
+    assert min(len(text.split()) for _, text in songs) > 150
+    wrong = [label for label, text in songs if client.predict_song(text).label != label]
+    assert wrong == []
 
 
 def test_predict_song_of_4000_words_is_read_to_its_end(client):

@@ -21,6 +21,7 @@ SECRET = "my own unpublished refrain"
 def test_example_equality_and_repr_leave_out_place_and_text():
     example = Example(SECRET, "joy", where="mine.csv: line 3")
     assert example == Example(SECRET, "joy")
+    assert (example.source, Example(SECRET, "joy").source) == ("mine.csv", "")
     assert SECRET not in repr(example)
 
 

@@ -80,6 +80,8 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
         "an adapter of train.py on the same base, with the same labels and rank, to train further"
     )
     add("--start", start, type=Path, metavar="FOLDER")
+    kept = "of its weights in the average with the trained ones"
+    add("--start-share", kept, type=number(0, 1), default=0.0)
     add("--rank", "of LoRA's matrices", type=integer(1, 384), default=16)
     add("--max-length", "most tokens of a text", type=integer(3, 8192), default=128)
 

@@ -36,6 +36,7 @@ class Recipe:
     base: str
     full: bool
     start: Path | None
+    start_share: float
     rank: int
     max_length: int
     epochs: int
@@ -92,6 +93,8 @@ def resolve(args: argparse.Namespace) -> Recipe:
         raise DataError(f"--output {args.output}: leads to itself; name another folder") from error
     if args.start and args.full:
         raise DataError("--start: is for adapters; give --base with --full")
+    if args.start_share and not args.start:
+        raise DataError("--start-share: needs --start; add it")
     if args.unlabelled and not args.teacher:
         raise DataError("--unlabelled: needs --teacher, which labels the texts; add it")
     return Recipe(

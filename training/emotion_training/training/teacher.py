@@ -23,17 +23,15 @@ BATCH_TOKENS = 2048  # of a forward pass, padding included
 
 
 class Teacher(Protocol):
-    """What both kinds of teacher can do.
+    """What both kinds of teacher can do."""
 
-    Attributes:
-        name: of its folder, without the path.
-        key: identifies it and how it reads: 64 hex digits.
-        has_labels: whether `read` returns probabilities of the labels, and not features.
-    """
+    @property
+    def key(self) -> str:
+        """Identifies it and how it reads: 64 hex digits."""
 
-    name: str
-    key: str
-    has_labels: bool
+    @property
+    def has_labels(self) -> bool:
+        """Whether `read` returns probabilities of the labels, and not features."""
 
     def read(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Returns a row for each text: probabilities (num_labels,) or features (hidden_size,)."""
@@ -43,7 +41,6 @@ class Teacher(Protocol):
 class Classifier:
     """A classifier of the same labels; see `Teacher`."""
 
-    name: str
     key: str
     model: Any
     has_labels: bool = True
@@ -60,7 +57,6 @@ class Classifier:
 class Encoder:
     """An encoder without a head; see `Teacher`."""
 
-    name: str
     key: str
     network: Any
     tokenizer: Any
@@ -127,7 +123,7 @@ def load_teacher(folder: Path, *, labels: Sequence[str], max_length: int) -> Tea
             f"--teacher {folder}: is a classifier of other labels, or in another order; give one"
             " that train.py made from these labels, or an encoder"
         )
-    return Classifier(folder.resolve().name, key, model)
+    return Classifier(key, model)
 
 
 def is_classifier(folder: Path) -> bool:
@@ -158,4 +154,4 @@ def _load_encoder(folder: Path, *, key: str, max_length: int) -> Encoder:
         folder, dtype=torch.float32, use_safetensors=True, **source
     ).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder, **source)
-    return Encoder(folder.resolve().name, key, network, tokenizer, max_length)
+    return Encoder(key, network, tokenizer, max_length)

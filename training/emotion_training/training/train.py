@@ -38,7 +38,12 @@ from emotion_training.training.report import (
     print_outcome,
 )
 from emotion_training.training.splits import Splits, split_examples
-from emotion_training.training.weights import average_weights, read_weights, write_weights
+from emotion_training.training.weights import (
+    average_weights,
+    blend_weights,
+    read_weights,
+    write_weights,
+)
 from emotion_training.wording import count
 
 if TYPE_CHECKING:
@@ -103,7 +108,9 @@ def train(recipe: Recipe, *, is_resumed: bool, interruption: Interruption) -> No
             members.append(finish_member(training, splits=splits, held=held))
             if recipe.members > 1:
                 put(describe_member(members[-1]))
-        write_weights(network, weights=average_weights([member.weights for member in members]))
+        average = average_weights([member.weights for member in members])
+        weights = blend_weights(average, start=start, share=recipe.start_share)
+        write_weights(network, weights=weights)
         outcome = calibrate_and_measure(training, splits=splits, held=held)
         print_outcome(outcome, num_fitted=len(splits.validation))
         document = build_document(

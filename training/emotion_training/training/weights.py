@@ -2,7 +2,9 @@
 
 Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy
 without increasing inference time" (ICML 2022): networks trained from the same start, each with
-another order of the data, are averaged weight by weight.
+another order of the data, are averaged weight by weight. Wortsman et al., "Robust fine-tuning of
+zero-shot models" (CVPR 2022): the average with what a training began with keeps more of what that
+could do.
 """
 
 from __future__ import annotations
@@ -34,3 +36,10 @@ def average_weights(members: Sequence[dict[str, torch.Tensor]]) -> dict[str, tor
     import torch
 
     return {name: torch.stack([x[name] for x in members]).mean(dim=0) for name in members[0]}
+
+
+def blend_weights(
+    trained: dict[str, torch.Tensor], *, start: dict[str, torch.Tensor], share: float
+) -> dict[str, torch.Tensor]:
+    """Returns each weight on the way from `trained` (share 0) to `start` (share 1)."""
+    return {name: (1 - share) * x + share * start[name] for name, x in trained.items()}

@@ -76,6 +76,12 @@ def test_resolve_start_is_for_adapters(tmp_path):
         read("--start", str(tmp_path), "--full")
 
 
+def test_resolve_share_of_the_start_needs_a_start(tmp_path):
+    assert read("--start", str(tmp_path), "--start-share=0.3").start_share == 0.3
+    with pytest.raises(DataError, match="--start-share: needs --start; add it"):
+        read("--start-share=0.3")
+
+
 def test_resolve_texts_without_labels_need_a_teacher():
     with pytest.raises(DataError, match="--unlabelled: needs --teacher, which labels the texts"):
         read("--unlabelled", "a.jsonl")

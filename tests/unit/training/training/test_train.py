@@ -266,6 +266,19 @@ def test_main_members_are_averaged(run, output, monkeypatch):
         assert torch.allclose(written[saved], (weight + second[name]) / 2, atol=1e-7)
 
 
+def test_main_start_is_trained_further_and_kept_in_part(run, output, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "fit_temperature", lambda *_, **__: 1.0)
+    assert run("--epochs=1") == 0
+    for share in ("0", "1", "0.25"):
+        options = [f"--start={output}", f"--start-share={share}", "--epochs=1"]
+        assert run(*options, f"--output={tmp_path / share}") == 0
+    start, none, whole, part = (read_weights(tmp_path / x) for x in ("out", "0", "1", "0.25"))
+    for name, weight in start.items():
+        assert torch.allclose(whole[name], weight, atol=1e-7)
+        assert not torch.equal(none[name], weight)
+        assert torch.allclose(part[name], 0.75 * none[name] + 0.25 * weight, atol=1e-6)
+
+
 def test_main_card_of_the_user_is_kept_and_said(run, output, capsys):
     output.mkdir()
     (output / "README.md").write_text("my card")

@@ -1,13 +1,23 @@
 """Reading, writing back and averaging weights."""
 
 import torch
-from emotion_training.training.weights import average_weights, read_weights, write_weights
+from emotion_training.training.weights import (
+    average_weights,
+    blend_weights,
+    read_weights,
+    write_weights,
+)
 from torch import nn
 
 
 def test_average_weights_is_the_mean_of_each():
     members = [{"a": torch.tensor([1.0, 2.0])}, {"a": torch.tensor([3.0, 6.0])}]
     assert average_weights(members)["a"].tolist() == [2.0, 4.0]
+
+
+def test_blend_weights_is_on_the_way_to_the_start():
+    trained, start = {"a": torch.tensor([1.0, 2.0])}, {"a": torch.tensor([5.0, 2.0])}
+    assert blend_weights(trained, start=start, share=0.25)["a"].tolist() == [2.0, 2.0]
 
 
 def test_write_weights_puts_back_what_read_weights_took_and_leaves_the_frozen():

@@ -79,7 +79,7 @@ def make_course(
     assert recipe.teacher is not None
     windows = read_windows(recipe, train=train, others=others, tokenizer=tokenizer)
     teacher = load_teacher(recipe.teacher, labels=labels, max_length=recipe.max_length)
-    texts = [x.text for x in (*train, *windows)]
+    texts = [example.text for example in train] + [window.text for window in windows]
     read = _read_all(
         teacher, texts=texts, cache=cache(teacher.key), check=interruption.check
     )  # (num_texts, num_labels or hidden_size)

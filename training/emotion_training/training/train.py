@@ -225,7 +225,8 @@ def calibrate_and_measure(training: Training, *, splits: Splits, held: list[Less
     files: dict[str, list[Example]] = {}
     for example in splits.validation:
         files.setdefault(example.source, []).append(example)
-    parts = [training.predict(part) for part in [*files.values(), held] if part]
+    groups: list[Sequence[Any]] = [*files.values(), held]
+    parts = [training.predict(group) for group in groups if group]
     num_labels = len(splits.labels)
     temperature = fit_temperature(
         np.concatenate([logits for logits, _ in parts]),

@@ -11,6 +11,7 @@ sources        reads a file of any format
 parquet_source, csv_source, jsonl_source    the formats that are read
 part_writer    writes parts; writers has the formats, columns what is added to the rows
 scorer         what gives texts their scores; opening has the choice of one of
+batch_scorer   what Ray Data and Spark call; these two are such:
 engine_scorer  the engine in this process
 server_scorer  running servers
 ray_scorer     engines on the nodes of a Ray cluster

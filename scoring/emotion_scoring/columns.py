@@ -7,7 +7,7 @@ import json
 import math
 from typing import Any
 
-from emotion_training.readers import holds_strings
+from emotion_training.readers import holds_strings, unwrap
 
 from emotion_scoring.scores import Scores
 from emotion_scoring.source import Record, Rows
@@ -111,13 +111,8 @@ def _build_records(table: Any) -> list[Record]:
 
 def _to_values(column: Any) -> list[Any]:
     """Returns what JSON can have: dates and decimals as strings, bytes in base64."""
-    from pyarrow import types
-
-    kind = column.type
-    if types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-        kind = kind.value_type
-    column = column.cast(_find_plain(kind))
+    kind = unwrap(column.type)
+    column = column.cast(kind).cast(_find_plain(kind))
     if holds_strings(kind):
         return [_to_string(value) for value in to_values(column)]
     return [_to_plain(x) if isinstance(x, bytes) else x for x in column.to_pylist()]

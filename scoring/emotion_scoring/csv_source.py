@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from emotion_training.errors import DataError
-from emotion_training.readers import WITH_COMMAS, is_number, list_names, split_csv
+from emotion_training.readers import WITH_COMMAS, find_place, is_number, list_names, split_csv
 from emotion_training.wording import count
 
 from emotion_scoring.source import Contents, Piece, Record, cut_pieces
@@ -53,7 +53,7 @@ class CsvSource:
             raise DataError(f"{self.path}: is empty; a header is needed")
         names = [name.strip() for name in first[1]]
         if is_number(self.column) and self.column not in names:
-            self._check_number(len(names))
+            find_place(self.column, num_columns=len(names), where=str(self.path))
             names = [f"{UNNAMED}{i}" for i in range(1, len(names) + 1)]
             rows = chain([first], rows)
         else:
@@ -70,12 +70,6 @@ class CsvSource:
                     f" {len(names)} are needed as in the first line"
                 )
             yield dict(zip(names, fields, strict=True)), sum(map(len, fields))
-
-    def _check_number(self, num_columns: int) -> None:
-        if not 1 <= int(self.column) <= num_columns:
-            raise DataError(
-                f"{self.path}: has no column {self.column}; they are 1 to {num_columns}"
-            )
 
     def _check_names(self, names: list[str], *, where: str) -> None:
         if len(names) == 1 and ";" in names[0]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from emotion_client.tokenizer import EMPTY, TextTokenizer
@@ -16,6 +16,7 @@ from emotion_engine.errors import OutOfMemory
 from emotion_engine.settings import EngineSettings
 from numpy.typing import NDArray
 
+from emotion_scoring.batch_scorer import BatchScorer
 from emotion_scoring.chunks import Chunk, cut, join_batches
 from emotion_scoring.device import find_device
 from emotion_scoring.read_ahead import read_ahead
@@ -47,7 +48,7 @@ class Tokenized:
     errors: list[str | None]
 
 
-class EngineScorer:
+class EngineScorer(BatchScorer):
     """The engine of this process, with its own copy of the weights.
 
     Can be used in `map_batches` of Ray Data and in Spark, where each worker makes its own.
@@ -79,9 +80,9 @@ class EngineScorer:
         device: str | None = None,
         num_threads: int = 0,
     ) -> None:
+        super().__init__(column=column, prefix=prefix)
         found = read_checkpoint(Path(checkpoint))
         settings = EngineSettings(num_threads=num_threads)
-        self.column, self.prefix = column, prefix
         device = device or find_device()
         self.chunk_texts = CHUNK_TEXTS if device.startswith("cpu") else GPU_CHUNK_TEXTS
         self.classifier = Classifier.load(found, settings=settings, device=device)
@@ -89,26 +90,9 @@ class EngineScorer:
         self.tokenizer = TextTokenizer(found.tokenizer_json(), max_length=found.max_length)
         self.facts = Facts(str(self.classifier.encoder), found.labels, found.revision)
 
-    def __call__(self, batch: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Returns the columns of a batch and those that scoring adds.
-
-        Args:
-            batch: name to (num_rows,) array; what is not a string in `column` gets an error.
-        """
-        return {**batch, **self.score(batch[self.column]).to_arrays(prefix=self.prefix)}
-
     def describe(self) -> Facts:
         """Returns what it is, also from another process."""
         return self.facts
-
-    def score(self, texts: Texts | NDArray[Any]) -> Scores:
-        """Returns the scores of some texts.
-
-        Raises:
-            OutOfMemory: the device has no memory for them.
-        """
-        (scores,) = self.score_all([cast(Texts, texts)])
-        return scores
 
     def score_all(
         self, batches: Iterable[Texts], *, advance: Callable[[int], object] = lambda _: None

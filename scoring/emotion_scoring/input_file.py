@@ -67,7 +67,7 @@ class InputFile:
 
 
 def inspect(found: Input, *, column: str, added: Iterable[str]) -> InputFile:
-    """Reads a file once.
+    """Looks through a file before any of it is scored.
 
     Args:
         found: the file.

@@ -124,7 +124,7 @@ class Job:
         num_rows = sum(file.contents.num_rows for file in work.files)
         num_done = num_rows - work.count_unfinished_rows()
         done = f", {num_done:,} of them in an earlier run" if num_done else ""
-        rows = f"{num_rows:,} row" + "s" * (num_rows != 1)
+        rows = count(num_rows, "row", separator=",")
         self.command.say(f"{count(len(work.files), 'file')}, {rows}{done}")
         start, pace = perf_counter(), Pace(num_rows, num_done=num_done, say=self.command.say)
         with show_progress(

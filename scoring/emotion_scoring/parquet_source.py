@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emotion_training.errors import DataError
-from emotion_training.readers import holds_strings, list_names
+from emotion_training.readers import holds_strings, list_names, spell_type, unwrap
 
 from emotion_scoring.source import PIECE_ROWS, Contents, Piece
 from emotion_scoring.strings import to_values
@@ -97,11 +97,9 @@ class ParquetSource:
             )
         if len(set(schema.names)) < len(schema.names):
             raise DataError(f"{self.path}: has two columns of the same name; rename one")
-        kind = schema.field(self.column).type
-        if types.is_dictionary(kind):  # pandas' categories
-            kind = kind.value_type
+        kind = unwrap(schema.field(self.column).type)
         if not (holds_strings(kind) or types.is_null(kind)):
-            name = str(kind).split("<")[0]  # a nested type without its content
+            name = spell_type(kind)
             raise DataError(
                 f"{self.path}: has a column {self.column!r} of type {name}; give strings"
             )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from emotion_client import EmotionClient, EmotionError, InvalidInput, Prediction, ServerError
-from numpy.typing import NDArray
 
+from emotion_scoring.batch_scorer import BatchScorer
 from emotion_scoring.chunks import cut, join_batches, keep_busy
 from emotion_scoring.errors import ScorerError
 from emotion_scoring.scorer import Facts, Texts
@@ -23,7 +23,7 @@ RESTART_TIMEOUT_S = 120.0  # a server that restarts must not end a long job
 NO_TIME_S = 1e-3
 
 
-class ServerScorer:
+class ServerScorer(BatchScorer):
     """One or several servers with the same checkpoint.
 
     Can be used in `map_batches` of Ray Data and in Spark, where each worker has its own connection.
@@ -46,20 +46,9 @@ class ServerScorer:
         prefix: str = "",
         timeout_s: float = RESTART_TIMEOUT_S,
     ) -> None:
-        self.column, self.prefix = column, prefix
+        super().__init__(column=column, prefix=prefix)
         self.client = EmotionClient(url, timeout_s=timeout_s)
         self._facts: Facts | None = None
-
-    def __call__(self, batch: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Returns the columns of a batch and those that scoring adds.
-
-        Args:
-            batch: name to (num_rows,) array; what is not a string in `column` gets an error.
-
-        Raises:
-            EmotionError: a server does not answer.
-        """
-        return {**batch, **self.score(batch[self.column]).to_arrays(prefix=self.prefix)}
 
     @property
     def facts(self) -> Facts:
@@ -73,16 +62,6 @@ class ServerScorer:
             name = f"the server at {self.client.url}"
             self._facts = Facts(name, tuple(info.labels), info.revision)
         return self._facts
-
-    def score(self, texts: Texts | NDArray[Any]) -> Scores:
-        """Returns the scores of some texts.
-
-        Raises:
-            EmotionError: a server does not answer.
-            ScorerError: a server has another checkpoint than at first.
-        """
-        (scores,) = self.score_all([cast(Texts, texts)])
-        return scores
 
     def score_all(
         self, batches: Iterable[Texts], *, advance: Callable[[int], object] = lambda _: None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from emotion_training.readers import unwrap
+
 
 def to_values(column: Any) -> list[Any]:
     """Returns the strings of a pyarrow.ChunkedArray; those that are not UTF-8 stay bytes."""
     import pyarrow
     from pyarrow import types
 
-    if types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
+    column = column.cast(unwrap(column.type))
     try:
         values: list[Any] = column.to_pylist()
     except UnicodeDecodeError:

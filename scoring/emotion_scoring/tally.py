@@ -27,7 +27,7 @@ class Tally:
     def describe(self) -> Iterator[str]:
         """Yields a sentence for each thing worth to know."""
         if self.num_rows:
-            rows = f"{self.num_rows:,} row" + "s" * (self.num_rows != 1)
+            rows = count(self.num_rows, "row", separator=",")
             rate = self.num_rows / self.seconds
             yield f"scored {rows} in {self.seconds:.0f} s, {rate:,.0f} per second"
         if self.num_errors:

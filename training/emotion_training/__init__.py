@@ -1,6 +1,7 @@
 """Reads labelled texts, prepares a checkpoint, trains one, and evaluates it.
 
 data        labelled texts; readers.py reads them from CSV, TSV, JSONL and Parquet
+jsonl_file  writes JSONL
 goemotions  converts GoEmotions to labelled texts
 poems       joins labels to a collection of old poems
 checkpoint  prepares the served checkpoint from a model or an adapter

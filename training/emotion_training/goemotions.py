@@ -9,9 +9,7 @@ with the columns text and label, which train.py and evaluate.py read.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from emotion_command.signals import Interruption
 
 from emotion_training.data import Example, count_by_label, read_examples, show_label
 from emotion_training.errors import DataError
+from emotion_training.jsonl_file import write_jsonl
 
 COMMAND = Command("goemotions", extra="train")
 # The six among the 27 emotions and "neutral", by their published numbers.
@@ -65,7 +64,7 @@ def convert(data: Path, *, output: Path, is_alone: bool, interruption: Interrupt
         raise DataError(f"{data}: has 0 comments with one of the six labels")
     interruption.check()
     interruption.ignore()  # writing is quick, and must not be cut short
-    write(examples, path=output)
+    write_jsonl([{"text": x.text, "label": x.label} for x in examples], path=output)
     COMMAND.say(f"wrote {output}: {len(examples)} texts ({count_by_label(examples)})")
     return 0
 
@@ -91,15 +90,6 @@ def select(comments: Iterable[Example], *, is_alone: bool) -> Iterator[Example]:
         labels = [LABELS[number] for number in numbers if number in LABELS]
         if len(labels) == 1 and not (is_alone and len(numbers) > 1):
             yield Example(comment.text, labels[0], comment.where)
-
-
-def write(examples: Iterable[Example], *, path: Path) -> None:
-    """Writes one JSON object per line, to a file that is complete or not there."""
-    lines = [json.dumps({"text": x.text, "label": x.label}, ensure_ascii=False) for x in examples]
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".new-") as scratch:
-        new = Path(scratch) / path.name
-        new.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        new.replace(path)
 
 
 if __name__ == "__main__":

@@ -9,11 +9,10 @@ unlabelled.jsonl with other poems.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,27 +22,15 @@ from emotion_command.signals import Interruption
 
 from emotion_training.data import read_examples
 from emotion_training.errors import DataError
+from emotion_training.jsonl_file import write_jsonl
 
 COMMAND = Command("poems", extra="train")
 HEADER = re.compile(r"---\n.*?\n---\n", re.DOTALL)
 SPLITS = ("test", "train")
 # Frequent in English verse, and rare in the other languages of the collection.
-ENGLISH = {
-    "the",
-    "and",
-    "of",
-    "to",
-    "in",
-    "my",
-    "i",
-    "that",
-    "with",
-    "is",
-    "his",
-    "her",
-    "for",
-    "thy",
-}
+ENGLISH = frozenset(
+    ["the", "and", "of", "to", "in", "my", "i", "that", "with", "is", "his", "her", "for", "thy"]
+)
 MIN_WORDS, MIN_ENGLISH = 20, 0.15
 
 
@@ -106,8 +93,10 @@ def join(
     unlabelled: list[dict[str, str]] = []
     for name in others:
         interruption.check()
+        if len(unlabelled) == num_unlabelled:
+            break
         text = read_poem(folder / name)
-        if len(unlabelled) < num_unlabelled and is_english(text):
+        if is_english(text):
             unlabelled.append({"text": text})
     write(unlabelled, path=output / "unlabelled.jsonl")
     return 0
@@ -148,11 +137,10 @@ def is_english(text: str) -> bool:
     return len(words) >= MIN_WORDS and num_english >= MIN_ENGLISH * len(words)
 
 
-def write(rows: Iterable[dict[str, str]], *, path: Path) -> None:
-    """Writes one JSON object per line."""
-    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    COMMAND.say(f"wrote {path}: {len(lines)} texts")
+def write(rows: Sequence[dict[str, str]], *, path: Path) -> None:
+    """Writes texts, and says so."""
+    write_jsonl(rows, path=path)
+    COMMAND.say(f"wrote {path}: {len(rows)} texts")
 
 
 if __name__ == "__main__":

@@ -112,15 +112,25 @@ def _check_types(schema: Any, *, columns: Columns, path: Path) -> None:
     from pyarrow import types
 
     for column, needed in zip(columns, ("strings", "strings or integers"), strict=False):
-        kind = schema.field(column).type
-        if types.is_dictionary(kind):  # pandas' categories
-            kind = kind.value_type
+        kind = unwrap(schema.field(column).type)
         if holds_strings(kind) or (types.is_integer(kind) and column == columns.label):
             continue
-        name = str(kind).split("<")[0]  # a nested type without its content
+        name = spell_type(kind)
         is_float = types.is_floating(kind) and column == columns.label
         hint = " (integers become floats if a value is missing: fill it)" * is_float
         raise DataError(f"{path}: has a column {column!r} of type {name}{hint}; give {needed}")
+
+
+def unwrap(kind: Any) -> Any:
+    """Returns the type of the values of pandas' categories; any other type of pyarrow as it is."""
+    from pyarrow import types
+
+    return kind.value_type if types.is_dictionary(kind) else kind
+
+
+def spell_type(kind: Any) -> str:
+    """Returns the name of a type of pyarrow, of a nested one without its content."""
+    return str(kind).split("<")[0]
 
 
 def holds_strings(kind: Any) -> bool:
@@ -206,7 +216,7 @@ def _pick(rows: Iterator[tuple[int, list[str]]], *, path: Path, columns: Columns
         return
     names, where = [name.strip() for name in first[1]], f"{path}: line {first[0]}"
     if any(is_number(column) and column not in names for column in columns):
-        places = [_place(x, num_columns=len(names), where=where) for x in columns]
+        places = [find_place(x, num_columns=len(names), where=where) for x in columns]
         rows = chain([first], rows)
     else:
         if len(names) == 1 and ";" in names[0]:
@@ -248,7 +258,7 @@ def list_names(names: Sequence[str]) -> str:
     return shown + f" and {num_more} more" * (num_more > 0)
 
 
-def _place(column: str, *, num_columns: int, where: str) -> int:
+def find_place(column: str, *, num_columns: int, where: str) -> int:
     """Returns the index of a column given by its number."""
     if not is_number(column):
         raise DataError(f"{where}: has no header to find column {column!r} in; give its number")

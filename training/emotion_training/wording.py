@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 
-def count(number: int, noun: str) -> str:
-    """Returns "1 text" or "2 texts"."""
-    return f"{number} {noun}" + "s" * (number != 1)
+def count(number: int, noun: str, *, separator: str = "") -> str:
+    """Returns "1 text" or "2 texts"; with the separator ",", also "2,000 texts"."""
+    return f"{number:{separator}} {noun}" + "s" * (number != 1)
 
 
 def name_type(value: object) -> str:

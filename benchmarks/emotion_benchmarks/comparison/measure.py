@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from emotion_benchmarks.comparison.job import Job
-from emotion_benchmarks.comparison.peers import Peer, PeerError, find_python
+from emotion_benchmarks.comparison.peers import Peer, find_python, noted
 from emotion_benchmarks.comparison.result import Comparison, Outcome, ServerLap
 from emotion_benchmarks.comparison.turn import run_lap
 from emotion_benchmarks.rounds import spread
@@ -35,7 +34,7 @@ def measure(
     pythons: dict[str, Path] = {}
     laps: dict[str, list[ServerLap]] = {peer.key: [] for peer in peers}
     for peer in peers:
-        with _noted(peer, errors=errors, report=report):
+        with noted(peer.key, name=str(peer), errors=errors, report=report):
             pythons[peer.key] = find_python(peer.folder)
     gc.collect()
     gc.freeze()  # what is loaded by now need not be scanned again under load
@@ -44,19 +43,10 @@ def measure(
             check()
             if peer.key in errors:
                 continue
-            with _noted(peer, errors=errors, report=report):
+            with noted(peer.key, name=str(peer), errors=errors, report=report):
                 lap = run_lap(peer, python=pythons[peer.key], job=job)
                 laps[peer.key].append(lap)
                 report(f"round {i + 1} of {num_rounds}: {peer} {lap.texts_per_s:,.1f}/s")
     return Comparison(
         [Outcome(peer, tuple(laps[peer.key]), errors.get(peer.key)) for peer in peers]
     )
-
-
-@contextmanager
-def _noted(peer: Peer, *, errors: dict[str, str], report: Callable[[str], None]) -> Iterator[None]:
-    try:
-        yield
-    except (PeerError, TimeoutError) as error:
-        errors[peer.key] = str(error)
-        report(f"{peer}: {error}")

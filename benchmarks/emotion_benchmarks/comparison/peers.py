@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -30,6 +31,25 @@ Form = Literal["ours", "tuned", "engine", "example"]
 
 class PeerError(Refusal):
     """A server cannot be started or asked; the message is one line that says why."""
+
+
+@contextmanager
+def noted(
+    key: str, *, name: str, errors: dict[str, str], report: Callable[[str], None]
+) -> Iterator[None]:
+    """Goes on after the failure of one of those that are compared, which is not measured any more.
+
+    Args:
+        key: its key in `errors`, which gets the reason.
+        name: what `report` calls it.
+        errors: by key.
+        report: gets a line.
+    """
+    try:
+        yield
+    except (PeerError, TimeoutError) as error:
+        errors[key] = str(error)
+        report(f"{name}: {error}")
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emotion_benchmarks.comparison.peers import PeerError
+from emotion_benchmarks.comparison.peers import noted
 from emotion_benchmarks.engines.contenders import Contender
 from emotion_benchmarks.engines.job import EngineJob
 from emotion_benchmarks.engines.result import (
@@ -49,13 +49,13 @@ class Bench:
         plan: how they are measured.
         report: gets lines of progress.
         check: called between turns; raises if a Ctrl-C was discarded.
-        errors: why an engine is not measured any more, by the engine.
+        errors: why an engine is not measured any more, by its key.
     """
 
     plan: Plan
     report: Callable[[str], None]
     check: Callable[[], None]
-    errors: dict[Contender, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
 
     def measure(
         self, contenders: Sequence[Contender], *, job: EngineJob
@@ -93,16 +93,11 @@ class Bench:
 
     def _list_working(self, contenders: Iterable[Contender]) -> Iterator[Contender]:
         """Yields those that have not failed by the time that it is their turn."""
-        return (each for each in contenders if each not in self.errors)
+        return (each for each in contenders if each.key not in self.errors)
 
-    @contextmanager
-    def _noted(self, contender: Contender) -> Iterator[None]:
+    def _noted(self, contender: Contender) -> AbstractContextManager[None]:
         self.check()
-        try:
-            yield
-        except PeerError as error:
-            self.errors[contender] = str(error)
-            self.report(f"{contender}: {error}")
+        return noted(contender.key, name=str(contender), errors=self.errors, report=self.report)
 
 
 def measure(
@@ -115,7 +110,7 @@ def measure(
             for contender, each in found.items():
                 times[contender][job.model][workload] = each
     return EngineComparison(
-        [EngineOutcome(each, times[each], bench.errors.get(each)) for each in contenders]
+        [EngineOutcome(each, times[each], bench.errors.get(each.key)) for each in contenders]
     )
 
 

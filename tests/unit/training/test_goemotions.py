@@ -5,7 +5,7 @@ import os
 import signal
 
 import pytest
-from emotion_training import goemotions
+from emotion_training import goemotions, jsonl_file
 from emotion_training.goemotions import main
 
 ROWS = "\n".join(
@@ -116,7 +116,7 @@ def test_main_interrupted_while_writing_finishes_it(data, output, monkeypatch):
         os.kill(os.getpid(), signal.SIGINT)
         return "{}"
 
-    monkeypatch.setattr(goemotions.json, "dumps", interrupt_and_dump)
+    monkeypatch.setattr(jsonl_file.json, "dumps", interrupt_and_dump)
     assert main([str(data), "--output", str(output)]) == 0
     assert output.read_text() == "{}\n" * 4
     assert list_names(data.parent) == {"train.tsv", "six.jsonl"}

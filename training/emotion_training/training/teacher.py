@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from emotion_engine.dtype import choose_dtype
 from numpy.typing import NDArray
 
 from emotion_training.checkpoint.adapter import ADAPTER_CONFIG
@@ -84,7 +85,7 @@ class Encoder:
 
         padded = self.tokenizer.pad({"input_ids": list(ids)}, return_tensors="pt")
         # Half the time, where the CPU multiplies bfloat16; elsewhere it would take longer.
-        is_half = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        is_half = choose_dtype("auto", device="cpu") == "bfloat16"
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=is_half):
             hidden = self.network(
                 input_ids=padded["input_ids"], attention_mask=padded["attention_mask"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+from emotion_command.errors import Refusal
 from emotion_training.wording import count
 
 from emotion_scoring.chunks import cut, join_batches, keep_busy
@@ -42,16 +43,14 @@ class RayScorer:
         address: of the cluster ("ray://host:10001", "auto"), or LOCAL.
 
     Raises:
-        ModuleNotFoundError: Ray is not installed.
+        Refusal: Ray is not installed.
         ScorerError: there is no such cluster, or its nodes cannot load the checkpoint.
     """
 
     def __init__(self, checkpoint: str | Path, *, address: str = LOCAL) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else Ray reports home
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else it warns
-        import ray
-
-        self._ray = ray
+        self._ray = ray = _import_ray()
         self._workers: list[Any] = []
         self._under_way: dict[Any, int] = {}  # reference to the number of its worker
         with self._translate(f"no Ray cluster answers at {address!r}"):
@@ -153,6 +152,15 @@ class RayScorer:
             # Ray's message has a traceback; its last line says what was wrong.
             reason = str(error).strip().splitlines()[-1:] or [type(error).__name__]
             raise ScorerError(f"{what}: {reason[0]}") from error
+
+
+def _import_ray() -> Any:
+    """Returns Ray, which has an extra of its own: few machines need it."""
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise Refusal("ray is missing; run: pip install 'lyric-emotion[ray]'") from error
+    return ray
 
 
 def _check_port(address: str) -> None:

@@ -11,6 +11,8 @@ import pytest
 from emotion_command.checkout import ROOT
 from fake_behaviours import Hang
 
+from scripts import score
+
 SCRIPT = ROOT / "scripts" / "score.py"
 NUM_ROWS, PART_ROWS, NUM_KILLS = 16_000, 500, 2
 TIMEOUT_S = 60
@@ -133,3 +135,11 @@ def test_ctrl_c_does_not_wait_for_a_server_that_hangs(start, start_server, write
     code, _, errors = finish(process)
     assert (code, errors) == (0, "score: stopped; run the same command again to resume\n")
     assert time.monotonic() - started < 10
+
+
+def test_ray_that_is_missing_names_its_own_extra(prepared_of, run, write, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    arguments = [str(write("songs.csv", "text\nla\n")), f"--output={run.output}", "--ray"]
+    assert score.main([*arguments, f"--checkpoint={prepared_of('bert')}"]) == 2
+    error = capsys.readouterr().err
+    assert error == "score: ray is missing; run: pip install 'lyric-emotion[ray]'\n"

@@ -7,7 +7,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from threading import Lock
 from typing import Any, Literal, TypeVar, overload
@@ -37,6 +37,7 @@ from emotion_client.song import SongPrediction, check_by
 T = TypeVar("T")
 DEFAULT_URL = "127.0.0.1:8001"
 DEFAULT_TIMEOUT_S = 10.0
+STEP_S = 0.1  # of a wait in which a signal could be missed
 PROBE_TEXT = "la la la"
 
 
@@ -347,6 +348,8 @@ def _collect(
     under_way: tuple[Window, list[Future[None]]], *, is_returned: bool
 ) -> Iterator[Prediction | EmotionError]:
     window, settled = under_way
+    while wait(settled, timeout=STEP_S).not_done:  # `result` alone may outlast a Ctrl-C before it
+        pass
     for each in settled:
         each.result()
     return window.read(is_returned=is_returned)

@@ -13,7 +13,7 @@ from typing import cast
 
 from emotion_command.progress import show_progress
 from emotion_command.runner import Command
-from emotion_command.signals import Interruption
+from emotion_command.signals import Interruption, wait_for
 from emotion_training.errors import DataError
 from emotion_training.wording import count
 
@@ -160,10 +160,10 @@ class Job:
             under_way: Future[None] | None = None
             for todo, scores in scored:
                 if under_way is not None:
-                    under_way.result()
+                    wait_for(under_way)
                 under_way = thread.submit(writer.add, todo, scores)
             if under_way is not None:
-                under_way.result()
+                wait_for(under_way)
 
     def _fail(self, name: str, error: DataError) -> None:
         self.tally.failed_files.add(name)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 import numpy as np
 from emotion_client import EmotionClient, EmotionError, InvalidInput, Prediction, ServerError
+from emotion_command.signals import wait_for
 
 from emotion_scoring.batch_scorer import BatchScorer
 from emotion_scoring.chunks import cut, join_batches, keep_busy
@@ -78,7 +79,7 @@ class ServerScorer(BatchScorer):
             results = keep_busy(
                 cut(batches, size=CHUNK_TEXTS),
                 start=lambda chunk: pool.submit(self._ask, chunk.texts),
-                finish=Future.result,
+                finish=wait_for,
                 num_ahead=num_ahead + 1,
             )
             yield from join_batches(results, advance=advance)

@@ -1,11 +1,21 @@
 """Both clients on many texts: order, read-ahead and errors."""
 
+import signal
+import time
 from collections import Counter
+from threading import Timer
 
 import pytest
-from emotion_client import InvalidInput, Overloaded, Prediction, ServerError, Unavailable
+from emotion_client import (
+    EmotionClient,
+    InvalidInput,
+    Overloaded,
+    Prediction,
+    ServerError,
+    Unavailable,
+)
 from emotion_client.bulk import FIRST_WINDOW, MAX_IN_FLIGHT, MAX_WINDOW_CHARS, ROWS_PER_REQUEST
-from fake_behaviours import MODEL_FAILED, QUEUE_FULL, Late
+from fake_behaviours import MODEL_FAILED, QUEUE_FULL, Hang, Late
 from fake_contract import expected_probabilities
 
 from checkpoints import LABELS
@@ -146,6 +156,18 @@ def test_iterator_closed_early_stops_asking(client, server):
     many.close()
     server.wait_until_active(0)
     assert len(server.calls) < 5000 / ROWS_PER_REQUEST / 2
+
+
+def test_ctrl_c_ends_a_wait_that_it_does_not_reach(start_server):
+    server = start_server()
+    server.always = Hang()
+    with EmotionClient(server.url, timeout_s=30) as client:
+        started = time.monotonic()
+        # Raised in a thread that waits for nothing, so it wakes no other.
+        Timer(0.5, signal.raise_signal, [signal.SIGINT]).start()
+        with pytest.raises(KeyboardInterrupt):
+            list(client.predict_many([VERSE]))
+        assert time.monotonic() - started < 20
 
 
 def test_checkpoint_changes_midway_and_no_vocabularies_mix(client, server, read_tokenizer):

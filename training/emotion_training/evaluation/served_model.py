@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from emotion_client import EmotionClient, EmotionError, Prediction, RevisionChanged, ServerError
+from emotion_command.signals import wait_for
 from numpy.typing import NDArray
 
 from emotion_training.errors import ModelError
@@ -41,7 +42,8 @@ class ServedModel:
         rows = []
         pool = ThreadPoolExecutor(min(batch_size, len(texts)))
         try:
-            for prediction in pool.map(self.client.predict, texts):
+            for each in [pool.submit(self.client.predict, text) for text in texts]:
+                prediction = wait_for(each)
                 check_prediction(prediction, facts=self.facts)
                 rows.append(list(prediction.scores.values()))
                 advance(1)

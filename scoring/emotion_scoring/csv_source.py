@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -19,7 +19,7 @@ UNNAMED = "column_"
 
 @dataclass(frozen=True)
 class CsvSource:
-    """A CSV file; its values are strings.
+    """A CSV file; its values are strings. A text that is empty counts as null: CSV has no other.
 
     Attributes:
         path: UTF-8 with or without a byte order mark.
@@ -42,7 +42,8 @@ class CsvSource:
         """See `Source.read`."""
         names, records = self._open()
         column = self.column if self.column in names else f"{UNNAMED}{int(self.column)}"
-        return cut_pieces(records, column=column, rows_per_part=rows_per_part)
+        for piece in cut_pieces(records, column=column, rows_per_part=rows_per_part):
+            yield replace(piece, texts=[text or None for text in piece.texts])
 
     def _open(self) -> tuple[list[str], Iterator[tuple[Record, int]]]:
         """Returns the names of the columns, and the rows with their numbers of characters."""

@@ -71,6 +71,14 @@ def test_rows_without_a_text_carry_their_error_and_stop_nothing(write, run, read
     assert [row.get("text") for row in rows] == [*texts, None, "la"]
 
 
+def test_empty_text_is_null_in_csv_and_stays_as_it_was(write, run, read):
+    run(write("songs.csv", 'id,text\n0,la\n1,\n2,""\n3, \n'))
+    rows = read(run.output / "songs.csv")
+    assert [row["error"] for row in rows] == ["", "text is null", "text is null", ""]
+    assert [row["label"] != "" for row in rows] == [True, False, False, True]
+    assert [row["text"] for row in rows] == ["la", "", "", " "]
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_job_that_stopped_goes_on_and_does_nothing_twice(form, write, run, read):
     path = write(f"songs.{form}", ROWS)

@@ -44,6 +44,7 @@ class Recipe:
     members: int
     learning_rate: float
     batch_size: int
+    dtype: str
     class_weights: str
     label_smoothing: float
     most_per_file: int | None

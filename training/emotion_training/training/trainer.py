@@ -16,6 +16,7 @@ import torch
 from emotion_command.output import put
 from emotion_command.progress import show_progress
 from emotion_command.signals import Interruption
+from emotion_engine.dtype import choose_dtype
 from numpy.typing import NDArray
 from tqdm import tqdm  # type: ignore[import-untyped]
 from transformers import (
@@ -287,6 +288,8 @@ def training_arguments(
     recipe: Recipe, *, folder: Path, num_epochs: int, seed: int
 ) -> TrainingArguments:
     """Returns Trainer's arguments; `folder` is for its own files."""
+    has_gpu = torch.cuda.is_available()
+    dtype = choose_dtype(recipe.dtype, device="cuda" if has_gpu else "cpu")
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=num_epochs,
@@ -309,6 +312,8 @@ def training_arguments(
         disable_tqdm=True,  # Progress is used instead
         label_names=["labels"],  # peft hides them
         dataloader_pin_memory=False,  # warns without a GPU
+        bf16=dtype == "bfloat16",
+        use_cpu=not has_gpu,  # bf16 is refused without a GPU unless this says so
         seed=seed,
     )
 

@@ -29,11 +29,13 @@ def test_load_teacher_encoder_reads_the_mean_of_its_last_hidden_states(encoder, 
         assert found @ expected == pytest.approx(1, abs=1e-3)  # it may compute in bfloat16
 
 
-def test_load_teacher_classifier_reads_its_probabilities(source_of):
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("bfloat16", 2e-2)])
+def test_load_teacher_classifier_reads_its_probabilities(dtype, tolerance, source_of, monkeypatch):
+    monkeypatch.setattr(module, "choose_dtype", lambda *_, **__: dtype)
     teacher = load_teacher(source_of("bert"), labels=LABELS, max_length=64)
     assert teacher.has_labels
     expected = reference_probabilities(source_of("bert"), TEXTS)
-    assert teacher.read(TEXTS) == pytest.approx(np.asarray(expected), abs=1e-5)
+    assert teacher.read(TEXTS) == pytest.approx(np.asarray(expected), abs=tolerance)
 
 
 def test_load_teacher_key_changes_with_weights_and_length(encoder, tmp_path):

@@ -59,6 +59,18 @@ def test_run_learns_and_keeps_the_best_epoch(recipe):
     assert measured.scores.macro_f1 == pytest.approx(f1[training.best_epoch])
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_dtype_is_what_linears_multiply_in_and_weights_stay_in_float32(dtype, recipe):
+    training = build(dataclasses.replace(recipe, full=True, dtype=dtype, epochs=1))
+    seen = set()
+    layer = training.network.bert.encoder.layer[0].intermediate.dense
+    layer.register_forward_hook(lambda _, __, output: seen.add(output.dtype))
+    training.run()
+    training.measure(EXAMPLES)
+    assert seen == {getattr(torch, dtype)}
+    assert {x.dtype for x in training.network.parameters()} == {torch.float32}
+
+
 def test_run_takes_the_weights_of_the_best_epoch(recipe, monkeypatch):
     f1 = iter((0.2, 0.9, 0.1))
     monkeypatch.setattr(Training, "_judge", lambda *_: {"macro_f1": next(f1)})

@@ -63,6 +63,12 @@ def test_main_writes_comments_with_one_of_the_six(data, output, capsys, options,
     assert list_names(data.parent) == {"train.tsv", "six.jsonl"}
 
 
+def test_main_others_writes_comments_with_none_of_the_six_without_a_label(data, output, capsys):
+    assert main([str(data), "--output", str(output), "--others"]) == 0
+    assert output.read_text() == '{"text": "neutral"}\n'
+    assert capsys.readouterr().out.endswith("six.jsonl: 1 text\n")
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -71,7 +77,7 @@ def test_main_writes_comments_with_one_of_the_six(data, output, capsys, options,
         pytest.param("so angry\t02\tid1", "line 1: has the label '02'", id="leading-zero"),
         pytest.param("so angry\t²\tid1", "line 1: has the label '²'", id="other-digit"),
         pytest.param(f"so angry\t{'2' * 50}\tid1", "line 1: has a label of 50 char", id="long"),
-        pytest.param("neutral\t27\tid1", "has 0 comments with one of the six", id="no-comment"),
+        pytest.param("neutral\t27\tid1", "has 0 comments of the kind that", id="no-comment"),
         pytest.param("so angry", "has no column 2", id="no-label"),
         pytest.param("2\tit makes me so angry", "line 1: has a label of 20 char", id="swapped"),
     ],

@@ -7,7 +7,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from threading import Lock
 from typing import Any, Literal, TypeVar, overload
@@ -348,8 +348,16 @@ def _collect(
     under_way: tuple[Window, list[Future[None]]], *, is_returned: bool
 ) -> Iterator[Prediction | EmotionError]:
     window, settled = under_way
-    while wait(settled, timeout=STEP_S).not_done:  # `result` alone may outlast a Ctrl-C before it
-        pass
     for each in settled:
-        each.result()
+        _wait_for(each)
     return window.read(is_returned=is_returned)
+
+
+def _wait_for(future: Future[None]) -> None:
+    """Waits in short steps: `Future.result` waits on when a Ctrl-C comes just before it."""
+    gate = Lock()
+    gate.acquire()
+    future.add_done_callback(lambda _: gate.release())
+    while not gate.acquire(timeout=STEP_S):
+        pass
+    future.result()

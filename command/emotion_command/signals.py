@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextlib import contextmanager
 from time import monotonic
 from types import FrameType
@@ -96,7 +96,10 @@ def wait_for(future: Future[T]) -> T:
     `Future.result` waits on when a signal comes just before it: Python has noted the signal, and
     runs its handler only when the wait is over. So this waits in short steps.
     """
-    while not wait([future], timeout=STEP_S).done:
+    gate = threading.Lock()
+    gate.acquire()
+    future.add_done_callback(lambda _: gate.release())  # also if it is cancelled
+    while not gate.acquire(timeout=STEP_S):
         pass
     return future.result()
 

@@ -162,9 +162,10 @@ def test_ctrl_c_ends_a_wait_that_it_does_not_reach(start_server):
     server = start_server()
     server.always = Hang()
     with EmotionClient(server.url, timeout_s=30) as client:
+        client.connect()
         started = time.monotonic()
         # Raised in a thread that waits for nothing, so it wakes no other.
-        Timer(0.5, signal.raise_signal, [signal.SIGINT]).start()
+        Timer(1, signal.raise_signal, [signal.SIGINT]).start()
         with pytest.raises(KeyboardInterrupt):
             list(client.predict_many([VERSE]))
         assert time.monotonic() - started < 20

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from threading import Thread, Timer
 
 import pytest
@@ -60,6 +60,10 @@ def test_wait_for_returns_the_result_or_raises_the_error():
     failed.set_exception(TimeoutError("its own"))
     with pytest.raises(TimeoutError, match="its own"):
         wait_for(failed)
+    cancelled = Future()
+    cancelled.cancel()
+    with pytest.raises(CancelledError):
+        wait_for(cancelled)
 
 
 def test_ignore_discards_signals(interruption):

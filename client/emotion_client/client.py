@@ -33,11 +33,11 @@ from emotion_client.pool import Pool, Replica
 from emotion_client.prediction import Prediction
 from emotion_client.protocol import ServerInfo
 from emotion_client.song import SongPrediction, check_by
+from emotion_client.waiting import wait_for
 
 T = TypeVar("T")
 DEFAULT_URL = "127.0.0.1:8001"
 DEFAULT_TIMEOUT_S = 10.0
-STEP_S = 0.1  # of a wait in which a signal could be missed
 PROBE_TEXT = "la la la"
 
 
@@ -349,15 +349,5 @@ def _collect(
 ) -> Iterator[Prediction | EmotionError]:
     window, settled = under_way
     for each in settled:
-        _wait_for(each)
+        wait_for(each)
     return window.read(is_returned=is_returned)
-
-
-def _wait_for(future: Future[None]) -> None:
-    """Waits in short steps: `Future.result` waits on when a Ctrl-C comes just before it."""
-    gate = Lock()
-    gate.acquire()
-    future.add_done_callback(lambda _: gate.release())
-    while not gate.acquire(timeout=STEP_S):
-        pass
-    future.result()

@@ -7,16 +7,12 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from time import monotonic
 from types import FrameType
-from typing import TypeVar
 
-T = TypeVar("T")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 QUIET_S = 1.0
-STEP_S = 0.1
 
 
 class Interruption:
@@ -88,20 +84,6 @@ def _has_terminal() -> bool:
     except OSError:
         return False
     return True
-
-
-def wait_for(future: Future[T]) -> T:
-    """Returns the result of a future, or raises its error; a signal ends the wait.
-
-    `Future.result` waits on when a signal comes just before it: Python has noted the signal, and
-    runs its handler only when the wait is over. So this waits in short steps.
-    """
-    gate = threading.Lock()
-    gate.acquire()
-    future.add_done_callback(lambda _: gate.release())  # also if it is cancelled
-    while not gate.acquire(timeout=STEP_S):
-        pass
-    return future.result()
 
 
 @contextmanager

@@ -11,9 +11,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import cast
 
+from emotion_client.waiting import wait_for
 from emotion_command.progress import show_progress
 from emotion_command.runner import Command
-from emotion_command.signals import Interruption, wait_for
+from emotion_command.signals import Interruption
 from emotion_training.errors import DataError
 from emotion_training.wording import count
 

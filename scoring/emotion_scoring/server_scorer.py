@@ -8,7 +8,7 @@ from typing import cast
 
 import numpy as np
 from emotion_client import EmotionClient, EmotionError, InvalidInput, Prediction, ServerError
-from emotion_command.signals import wait_for
+from emotion_client.waiting import wait_for
 
 from emotion_scoring.batch_scorer import BatchScorer
 from emotion_scoring.chunks import cut, join_batches, keep_busy

@@ -2,12 +2,11 @@
 
 import os
 import signal
-from concurrent.futures import CancelledError, Future
-from threading import Thread, Timer
+from threading import Thread
 
 import pytest
 from emotion_command import signals as module
-from emotion_command.signals import QUIET_S, SIGNALS, HangUp, Interruption, hold_signals, wait_for
+from emotion_command.signals import QUIET_S, SIGNALS, HangUp, Interruption, hold_signals
 
 
 @pytest.fixture
@@ -37,33 +36,6 @@ def test_signal_while_an_object_is_deleted_is_raised_by_the_next_check(number, i
     Mortal()  # pytest fails on what a __del__ raises
     with pytest.raises(KeyboardInterrupt):
         interruption.check()
-
-
-def test_signal_that_does_not_reach_the_wait_ends_it(interruption):
-    future = Future()
-    missed = Timer(0.3, signal.raise_signal, [signal.SIGINT])  # in a thread that waits for nothing
-    late = Timer(20, future.set_result, ["too late"])
-    for timer in (missed, late):
-        timer.daemon = True
-        timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        wait_for(future)
-    assert not future.done()
-    late.cancel()
-
-
-def test_wait_for_returns_the_result_or_raises_the_error():
-    future = Future()
-    Timer(0.3, future.set_result, ["la"]).start()
-    assert wait_for(future) == "la"
-    failed = Future()
-    failed.set_exception(TimeoutError("its own"))
-    with pytest.raises(TimeoutError, match="its own"):
-        wait_for(failed)
-    cancelled = Future()
-    cancelled.cancel()
-    with pytest.raises(CancelledError):
-        wait_for(cancelled)
 
 
 def test_ignore_discards_signals(interruption):

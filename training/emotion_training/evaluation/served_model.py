@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from emotion_client import EmotionClient, EmotionError, Prediction, RevisionChanged, ServerError
-from emotion_command.signals import wait_for
+from emotion_client.waiting import wait_for
 from numpy.typing import NDArray
 
 from emotion_training.errors import ModelError

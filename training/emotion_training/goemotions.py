@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from emotion_command.output_file import output_file
@@ -45,12 +44,16 @@ def main(argv: list[str] | None = None) -> int:
     which = parser.add_mutually_exclusive_group().add_argument
     alone = "leave out comments that also have one of the other emotions, or neutral"
     which("--alone", action="store_true", help=alone)
-    which("--others", action="store_true", help="take the comments with none of the six labels")
+    others = "take the comments with none of the six labels instead, and leave the labels out"
+    which("--others", action="store_true", help=others)
     args = parser.parse_args(argv)
-    choose = select_others if args.others else partial(select, is_alone=args.alone)
     return COMMAND.run(
         lambda interruption: convert(
-            args.data, output=args.output, choose=choose, interruption=interruption
+            args.data,
+            output=args.output,
+            is_alone=args.alone,
+            are_others=args.others,
+            interruption=interruption,
         ),
         describe_stop=lambda: "stopped; nothing was written",
     )
@@ -60,10 +63,11 @@ def convert(
     data: Path,
     *,
     output: Path,
-    choose: Callable[[Iterable[Example]], Iterator[Example]],
+    is_alone: bool,
+    are_others: bool,
     interruption: Interruption,
 ) -> int:
-    """Writes the comments that `choose` yields; returns the exit code."""
+    """Writes the selected comments; returns the exit code."""
     if data.suffix.lower() != ".tsv":
         raise DataError(f"{data}: expected train.tsv, dev.tsv or test.tsv as published")
     if output.suffix.lower() != ".jsonl":
@@ -71,9 +75,10 @@ def convert(
     if output.exists() and data.exists() and output.samefile(data):
         raise DataError(f"--output {output}: is the file to read; name another")
     comments = read_examples(data, text_column="1", label_column="2")
-    examples = list(choose(comments))
+    examples = list(select_others(comments) if are_others else select(comments, is_alone=is_alone))
     if not examples:
-        raise DataError(f"{data}: has 0 comments of the kind that is asked for")
+        sought = "none" if are_others else "one"
+        raise DataError(f"{data}: has 0 comments with {sought} of the six labels")
     interruption.check()
     interruption.ignore()  # writing is quick, and must not be cut short
     rows = [{"text": x.text, "label": x.label} if x.label else {"text": x.text} for x in examples]
